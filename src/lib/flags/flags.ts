@@ -1,0 +1,181 @@
+/**
+ * Command line flags: declared as data, read the way Go's pflag reads them (`--x=v`, `--x v`, `-v=2`, `-v2`; booleans as
+ * strconv.ParseBool), with cac for the command, its arguments and its help.
+ */
+import { type CAC, cac } from "cac";
+import { fail, ok, type Result } from "../result.ts";
+import { closest } from "./closest.ts";
+import { type FlagType, type FlagTypes, formatDuration, parseValue } from "./value.ts";
+
+/** One flag. Its name is the key it is declared under, without dashes. */
+export interface Flag<K extends FlagType = FlagType> {
+  readonly type: K;
+  /** Value when the flag is not given. */
+  readonly default: FlagTypes[K];
+  readonly help: string;
+  /** Heading that the flag stands under in the help. */
+  readonly section: string;
+  /** One letter, for `-v`. */
+  readonly short?: string;
+}
+
+/** Flags by name. */
+export type Flags = { readonly [name: string]: { readonly [K in FlagType]: Flag<K> }[FlagType] };
+
+/** The values of declared flags. */
+export type FlagValues<F extends Flags> = { readonly [N in keyof F]: FlagTypes[F[N]["type"]] };
+
+/** A command: its name, its positional arguments in cac's notation (`<what>`, `[file]`), its flags. */
+export interface Command<F extends Flags> {
+  readonly name: string;
+  readonly arguments?: string;
+  readonly summary: string;
+  readonly flags: F;
+}
+
+/** What a command line says: run with these values, or print this help and exit 0. */
+export type Parsed<F extends Flags> =
+  | { readonly type: "run"; readonly values: FlagValues<F>; readonly positionals: readonly string[] }
+  | { readonly type: "help"; readonly text: string };
+
+/** Declares flags with their literal types kept. */
+export function defineFlags<const F extends Flags>(flags: F): F {
+  return flags;
+}
+
+/**
+ * Reads a command line.
+ *
+ * @returns a message for the user when a flag is unknown (naming the closest one), lacks its value or has one of another
+ * type, or when positional arguments are missing or too many.
+ */
+export function parseFlags<F extends Flags>(command: Command<F>, args: readonly string[]): Result<Parsed<F>, string> {
+  const split = splitArguments(command.flags, args);
+  if (!split.ok) return split;
+  if (split.value.help) return ok({ type: "help", text: helpText(command) });
+
+  const values: Record<string, FlagTypes[FlagType]> = {};
+  for (const [name, flag] of Object.entries(command.flags)) values[name] = flag.default;
+  for (const [name, text] of split.value.texts) {
+    const type = command.flags[name]?.type ?? "string";
+    const value = parseValue(type, text);
+    if (value === undefined) return fail(`--${name}=${text}: this is no ${TYPE_NAMES[type]}; ${TYPE_EXAMPLES[type]}`);
+    values[name] = value;
+  }
+  const positionals = readPositionals(command, split.value.positionals);
+  if (!positionals.ok) return positionals;
+  // Every declared name has a value of its flag's type by now.
+  return ok({ type: "run", values: values as FlagValues<F>, positionals: positionals.value });
+}
+
+const TYPE_NAMES: Readonly<Record<FlagType, string>> = {
+  string: "text",
+  bool: "boolean",
+  int: "whole number",
+  duration: "duration",
+};
+
+const TYPE_EXAMPLES: Readonly<Record<FlagType, string>> = {
+  string: "any text will do",
+  bool: "use true or false",
+  int: "use digits such as 5",
+  duration: "use a number with a unit, such as 500ms, 5s or 1m30s",
+};
+
+interface Split {
+  readonly texts: ReadonlyMap<string, string>;
+  readonly positionals: readonly string[];
+  readonly help: boolean;
+}
+
+/** Which texts belong to which flags. cac is not asked: it turns texts such as 0123 and 1e3 into numbers. */
+function splitArguments(flags: Flags, args: readonly string[]): Result<Split, string> {
+  const texts = new Map<string, string>();
+  const positionals: string[] = [];
+  const rest = [...args];
+  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
+    if (arg === "--") {
+      positionals.push(...rest.splice(0));
+    } else if (!arg.startsWith("-") || arg === "-") {
+      positionals.push(arg);
+    } else if (arg === "--help" || arg === "-h") {
+      return ok({ texts, positionals, help: true });
+    } else {
+      const found = findFlag(flags, arg);
+      if (!found.ok) return found;
+      const { name, type } = found.value;
+      const text = found.value.text ?? (type === "bool" ? "true" : rest.shift());
+      if (text === undefined) return fail(`--${name} needs a value: --${name}=${type === "string" ? "TEXT" : type}`);
+      texts.set(name, text);
+    }
+  }
+  return ok({ texts, positionals, help: false });
+}
+
+function findFlag(flags: Flags, arg: string): Result<{ name: string; type: FlagType; text?: string }, string> {
+  if (arg.startsWith("--")) {
+    const equals = arg.indexOf("=");
+    const name = equals < 0 ? arg.slice(2) : arg.slice(2, equals);
+    const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
+    if (flag === undefined) return fail(unknownFlag(`--${name}`, closest(name, Object.keys(flags))));
+    return ok({ name, type: flag.type, ...(equals < 0 ? {} : { text: arg.slice(equals + 1) }) });
+  }
+  const entry = Object.entries(flags).find(([, flag]) => flag.short === arg[1]);
+  if (entry === undefined) {
+    const name = arg.slice(1).split("=", 1)[0] ?? "";
+    return fail(unknownFlag(arg, Object.hasOwn(flags, name) ? name : closest(name, Object.keys(flags))));
+  }
+  const attached = arg.slice(2);
+  const text = attached.startsWith("=") ? attached.slice(1) : attached;
+  return ok({ name: entry[0], type: entry[1].type, ...(attached === "" ? {} : { text }) });
+}
+
+function unknownFlag(written: string, near: string | undefined): string {
+  return `unknown flag ${written}${near === undefined ? "; --help lists the flags" : `: did you mean --${near}?`}`;
+}
+
+function readPositionals<F extends Flags>(
+  command: Command<F>,
+  positionals: readonly string[],
+): Result<readonly string[], string> {
+  let given: readonly string[] = [];
+  const cli = describe(command, (...values) => {
+    // cac passes one value an argument (a variadic one as a list), then the options.
+    given = values.slice(0, -1).flatMap((value) => (typeof value === "string" || Array.isArray(value) ? value : []));
+  });
+  try {
+    // What follows -- is left alone, so that cac reads positionals only.
+    cli.parse(["", "", command.name, ...positionals]);
+    return ok(given);
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function describe<F extends Flags>(command: Command<F>, action: (...values: readonly unknown[]) => void): CAC {
+  const cli = cac("nv-ipam");
+  cli.command(`${command.name} ${command.arguments ?? ""}`.trim(), command.summary).action(action);
+  return cli;
+}
+
+function helpText<F extends Flags>(command: Command<F>): string {
+  const usage = `Usage: nv-ipam ${command.name} ${command.arguments ?? ""}`.trimEnd();
+  const sections = Map.groupBy(Object.entries(command.flags), ([, flag]) => flag.section);
+  const parts = [command.summary, `${usage} [flags]`];
+  for (const [section, entries] of sections) {
+    parts.push(`${section} flags:\n\n${entries.map(([name, flag]) => flagHelp(name, flag)).join("\n")}`);
+  }
+  return `${parts.join("\n\n")}\n`;
+}
+
+function flagHelp(name: string, flag: Flag): string {
+  const short = flag.short === undefined ? "     " : ` -${flag.short}, `;
+  const type = flag.type === "bool" ? "" : ` ${flag.type}`;
+  return ` ${short}--${name}${type}\n            ${flag.help}${defaultText(flag)}`;
+}
+
+function defaultText(flag: Flag): string {
+  if (flag.default === "" || flag.default === false) return "";
+  if (flag.type === "duration") return ` (default ${formatDuration(Number(flag.default))})`;
+  return ` (default ${flag.type === "string" ? JSON.stringify(flag.default) : String(flag.default)})`;
+}
