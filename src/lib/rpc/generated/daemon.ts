@@ -77,6 +77,9 @@ export interface ListReservationsRequest {
   pageSize: number;
   /** From the answer before, or empty. */
   pageToken: string;
+  /** Only this attachment's reservations, when either is given (CNI CHECK compares them with prevResult). */
+  containerId: string;
+  ifname: string;
 }
 
 export interface ListReservationsResponse {
@@ -762,7 +765,7 @@ export const PoolView: MessageFns<PoolView> = {
 };
 
 function createBaseListReservationsRequest(): ListReservationsRequest {
-  return { pageSize: 0, pageToken: "" };
+  return { pageSize: 0, pageToken: "", containerId: "", ifname: "" };
 }
 
 export const ListReservationsRequest: MessageFns<ListReservationsRequest> = {
@@ -772,6 +775,12 @@ export const ListReservationsRequest: MessageFns<ListReservationsRequest> = {
     }
     if (message.pageToken !== "") {
       writer.uint32(18).string(message.pageToken);
+    }
+    if (message.containerId !== "") {
+      writer.uint32(26).string(message.containerId);
+    }
+    if (message.ifname !== "") {
+      writer.uint32(34).string(message.ifname);
     }
     return writer;
   },
@@ -805,6 +814,22 @@ export const ListReservationsRequest: MessageFns<ListReservationsRequest> = {
             message.pageToken = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.containerId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.ifname = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -824,6 +849,8 @@ export const ListReservationsRequest: MessageFns<ListReservationsRequest> = {
     const message = createBaseListReservationsRequest();
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
+    message.containerId = object.containerId ?? "";
+    message.ifname = object.ifname ?? "";
     return message;
   },
 };
