@@ -1,4 +1,10 @@
+import { connect, type Socket } from "node:net";
 import { fail, type Result } from "../../result.ts";
+import { explainConnectError } from "./_connect.ts";
+import { checkRequest } from "./_request.ts";
+import { oneLine, statusCode } from "./_status.ts";
+import { type Address, parseTarget } from "./_target.ts";
+import { Connection } from "./connection.ts";
 
 /** One unary gRPC call over a connection of its own. */
 export interface UnaryCall {
@@ -20,7 +26,7 @@ export interface UnaryCall {
  * - `target`: the target cannot be understood; nothing was sent.
  * - `connect`: no connection could be made; nothing was sent.
  * - `status`: the server answered with a status other than OK, or refused the call (HTTP status, RST_STREAM, GOAWAY).
- * - `deadline`: the time was up; the server may or may not have carried the request out.
+ * - `deadline`: the time was up, by our clock or by the server's; the server may or may not have carried the request out.
  * - `protocol`: the request cannot be sent as gRPC, or the server broke off or broke the rules of HTTP/2 or gRPC.
  */
 export type CallFailure = {
@@ -31,9 +37,116 @@ export type CallFailure = {
   readonly message: string;
 };
 
-/** Carries out one unary call; never rejects. The connection is closed afterwards and nothing keeps the process alive. */
+/** The longest time that a timer can measure, in milliseconds: 24 days. */
+const TIMER_MAX = 2 ** 31 - 1;
+
+/** How long to wait before the next try when the queue of a unix socket is full, in milliseconds. */
+const RETRY_MS = 20;
+
+/**
+ * Carries out one unary call; never rejects. The connection is closed afterwards and nothing keeps the process alive, but
+ * for a look-up of a host's name that has not ended yet.
+ */
 export function call(options: UnaryCall): Promise<Result<Uint8Array, CallFailure>> {
-  return Promise.resolve(
-    fail({ type: "connect", status: 14, message: `connect ${options.target}: the client is not built yet` }),
-  );
+  const target = oneLine(options.target);
+  const address = parseTarget(options.target);
+  if (!address.ok) {
+    const message = `target ${JSON.stringify(target)}: ${address.error}`;
+    return Promise.resolve(fail({ type: "target", status: statusCode("INVALID_ARGUMENT"), message }));
+  }
+  const fault = checkRequest(options);
+  if (fault !== undefined) {
+    const message = `${target}: ${fault}`;
+    return Promise.resolve(fail({ type: "protocol", status: statusCode("INVALID_ARGUMENT"), message }));
+  }
+  const timeoutMs = Math.min(options.timeoutMs, TIMER_MAX);
+  return new Promise((resolve) => new Exchange({ ...options, target, timeoutMs }, address.value, resolve).start());
+}
+
+type Outcome = Result<Uint8Array, CallFailure>;
+
+/** A call under way: one socket at a time, one timer for all of it. */
+class Exchange {
+  readonly #call: UnaryCall;
+  readonly #address: Address;
+  readonly #resolve: (outcome: Outcome) => void;
+  readonly #connection: Connection;
+  readonly #deadline: number;
+  #timer: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #socket: Socket | undefined;
+  #connected = false;
+
+  constructor(call: UnaryCall, address: Address, resolve: (outcome: Outcome) => void) {
+    this.#call = call;
+    this.#address = address;
+    this.#resolve = resolve;
+    this.#connection = new Connection(call);
+    this.#deadline = performance.now() + call.timeoutMs;
+  }
+
+  start(): void {
+    this.#timer = setTimeout(() => this.#expire(), this.#call.timeoutMs);
+    this.#connect();
+  }
+
+  #connect(): void {
+    const socket = connect(this.#address);
+    this.#socket = socket;
+    socket.on("connect", () => {
+      this.#connected = true;
+      socket.write(this.#connection.open(serverTimeout(this.#deadline - performance.now())));
+    });
+    socket.on("data", (bytes) => this.#receive(socket, bytes));
+    socket.on("end", () => this.#finish(this.#connection.closed()));
+    socket.on("error", (error: NodeJS.ErrnoException) => this.#failed(error));
+  }
+
+  #receive(socket: Socket, bytes: Buffer): void {
+    const { send, outcome } = this.#connection.receive(bytes);
+    if (send.length > 0) {
+      socket.write(Buffer.concat(send));
+    }
+    if (outcome !== undefined) {
+      const expired = !outcome.ok && outcome.error.status === statusCode("DEADLINE_EXCEEDED");
+      this.#finish(expired ? this.#expired(`: ${outcome.error.message}`) : outcome);
+    }
+  }
+
+  #failed(error: NodeJS.ErrnoException): void {
+    if (this.#connected) {
+      this.#finish(this.#connection.closed(error.code ?? error.message));
+    } else if (error.code === "EAGAIN") {
+      this.#retry = setTimeout(() => this.#connect(), RETRY_MS);
+    } else {
+      const message = `connect ${this.#call.target}: ${explainConnectError(this.#address, error)}`;
+      this.#finish(fail({ type: "connect", status: statusCode("UNAVAILABLE"), message }));
+    }
+  }
+
+  #expire(): void {
+    if (this.#connected) {
+      this.#socket?.write(this.#connection.cancel());
+    }
+    this.#finish(this.#expired(""));
+  }
+
+  #expired(words: string): Outcome {
+    const { target, timeoutMs } = this.#call;
+    const what = this.#connected ? `${target} did not answer` : `connect ${target}: no connection`;
+    const message = `${what} within ${timeoutMs / 1000} s${words}`;
+    return fail({ type: "deadline", status: statusCode("DEADLINE_EXCEEDED"), message });
+  }
+
+  #finish(outcome: Outcome): void {
+    clearTimeout(this.#timer);
+    clearTimeout(this.#retry);
+    this.#socket?.destroy();
+    this.#resolve(outcome);
+  }
+}
+
+/** What the server is told of the time left, in milliseconds: a tenth less, at most 200, so that it gives up before us. */
+function serverTimeout(leftMs: number): number {
+  return Math.max(1, Math.floor(leftMs - Math.min(200, leftMs / 10)));
 }
