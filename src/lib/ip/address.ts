@@ -5,6 +5,7 @@
  * with plain bigint arithmetic and nothing ever loops over addresses (R9).
  */
 import ipaddr from "ipaddr.js";
+import { readIPv4, readIPv6 } from "./_text.ts";
 
 /** 4 or 6. */
 export type Family = 4 | 6;
@@ -41,13 +42,10 @@ export function addressBits(family: Family): 32 | 128 {
  * @returns undefined when the text is no address.
  */
 export function parseAddress(text: string): Address | undefined {
-  if (ipaddr.IPv4.isValidFourPartDecimal(text)) {
-    return hasLeadingZero(text) ? undefined : fromBytes(ipaddr.IPv4.parse(text).toByteArray());
-  }
-  if (!text.includes(":") || text.includes("%") || !ipaddr.IPv6.isValid(text)) return undefined;
-  if (text.includes(".") && hasLeadingZero(text.slice(text.lastIndexOf(":") + 1))) return undefined;
-  const parsed = ipaddr.IPv6.parse(text);
-  return fromBytes(parsed.isIPv4MappedAddress() ? parsed.toIPv4Address().toByteArray() : parsed.toByteArray());
+  const ipv4 = readIPv4(text);
+  if (ipv4 >= 0) return { family: 4, value: BigInt(ipv4) };
+  const groups = text.includes(":") ? readIPv6(text) : undefined;
+  return groups === undefined ? undefined : fromGroups(groups);
 }
 
 /** Writes an address in its canonical text (RFC 5952 for IPv6). */
@@ -106,14 +104,14 @@ export function sameAddress(a: Address, b: Address): boolean {
   return a.family === b.family && a.value === b.value;
 }
 
-function hasLeadingZero(dotted: string): boolean {
-  return /(^|\.)0\d/.test(dotted);
-}
-
-function fromBytes(bytes: readonly number[]): Address {
-  let value = 0n;
-  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
-  return { family: bytes.length === 4 ? 4 : 6, value };
+function fromGroups(groups: readonly number[]): Address {
+  // 48 bits at a time: what a double holds exactly.
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = groups;
+  const low = BigInt(g * 0x10000 + h);
+  if (a === 0 && b === 0 && c === 0 && d === 0 && e === 0 && f === 0xffff) return { family: 4, value: low };
+  const high = BigInt(a * 0x100000000 + b * 0x10000 + c);
+  const middle = BigInt(d * 0x100000000 + e * 0x10000 + f);
+  return { family: 6, value: (high << 80n) | (middle << 32n) | low };
 }
 
 function formatIPv4(value: number): string {
