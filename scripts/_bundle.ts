@@ -1,0 +1,66 @@
+/** Bundles the sources: one script for dispatch and the CNI plugin, and one a role, without a path of this machine in them. */
+import { execFileSync } from "node:child_process";
+import { globSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { type BuildOptions, buildSync } from "esbuild";
+import type { BuildInfo } from "../src/version.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+/** Name of the asset -> its code. */
+export type Assets = ReadonlyMap<string, string>;
+
+/** The names of the roles that become assets: the files of src/modes, without the plugin and what is private to the folder. */
+export function roleNames(): string[] {
+  const files = globSync("[a-z]*.ts", { cwd: join(ROOT, "src/modes") }).sort();
+  return files.map((file) => basename(file, ".ts")).filter((name) => name !== "cni");
+}
+
+/** Bundles src/main.ts, which is loaded at each start. */
+export function bundleMain(info: BuildInfo): string {
+  return bundle("src/main.ts", info, { minify: true });
+}
+
+/** Bundles every role. Identifiers keep their names: packages look at the names of classes. */
+export function bundleRoles(info: BuildInfo): Assets {
+  const options = { minifyWhitespace: true, minifySyntax: true };
+  return new Map(roleNames().map((name) => [name, bundle(`src/modes/${name}.ts`, info, options)]));
+}
+
+function bundle(entry: string, info: BuildInfo, options: BuildOptions): string {
+  const { outputFiles = [], warnings } = buildSync({
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    platform: "node",
+    target: "node24",
+    format: "cjs",
+    // The executable has no loader for modules at run time.
+    supported: { "dynamic-import": false },
+    define: { NV_IPAM_BUILD: JSON.stringify(info), "import.meta.dirname": '""' },
+    legalComments: "none",
+    logLevel: "warning",
+    ...options,
+  });
+  const code = outputFiles[0]?.text;
+  if (code === undefined || warnings.length > 0) throw new Error(`${entry} was not bundled without warnings`);
+  return code;
+}
+
+/** The version of package.json, and the commit of the checkout that the sources lie in. */
+export function readBuildInfo(): BuildInfo {
+  const { version } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  try {
+    const commit = git("rev-parse", "HEAD");
+    const changed = git("status", "--porcelain") !== "";
+    const date = new Date(Number(git("log", "-1", "--format=%ct")) * 1000).toISOString();
+    return { version, commit: changed ? `${commit}-dirty` : commit, date };
+  } catch {
+    return { version, commit: "unknown", date: "unknown" };
+  }
+}
+
+function git(...args: readonly string[]): string {
+  return execFileSync("git", args, { cwd: ROOT, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+}

@@ -1,0 +1,105 @@
+/** Makes a single executable of a script, its assets and Node, with pkg. */
+import childProcess from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { buildIdNote } from "../src/lib/cni/build_id.ts";
+import type { Assets } from "./_bundle.ts";
+import { type Architecture, writeStrippedNode } from "./_node_binary.ts";
+
+/**
+ * Node's options inside the executable. The first saves a twentieth of the start (property hashes then have a fixed seed), the second
+ * keeps OPENSSL_CONF out (R13), the third keeps Node's words about experimental features out of CNI logs.
+ */
+const NODE_OPTIONS = ["--no-rehash-snapshot", "--openssl-config=/dev/null", "--no-warnings"];
+
+const require = createRequire(import.meta.url);
+
+/** What to make. */
+export interface Parts {
+  readonly main: string;
+  readonly assets: Assets;
+  readonly arch: Architecture;
+}
+
+/** Writes the executable to `output`, replacing it at once when all is done. Equal parts give equal bytes. */
+export async function writeExecutable({ main, assets, arch }: Parts, output: string): Promise<void> {
+  const work = mkdtempSync(join(tmpdir(), "nv-ipam-build-"));
+  const previousTmp = process.env.TMPDIR;
+  try {
+    const node = join(work, "node");
+    writeStrippedNode(arch, node);
+    writeFileSync(join(work, "main.js"), main);
+    for (const [name, code] of assets) writeFileSync(join(work, `${name}.asset`), code);
+
+    // pkg works in a folder that it makes in here. Node keeps the path of the main script as it is given, so it is given as seen from there.
+    process.env.TMPDIR = work;
+    const built = join(work, "built");
+    await loadPkg()(join(work, "main.js"), {
+      targets: [{ platform: "linux", arch, nodeRange: "node24", output: built }],
+      nodePath: node,
+      // With nodePath this only says that a Node for another architecture is of the version that runs this: pkg cannot ask it.
+      useLocalNode: true,
+      seaConfig: {
+        main: "../main.js",
+        assets: Object.fromEntries([...assets.keys()].map((name) => [name, `../${name}.asset`])),
+        disableExperimentalSEAWarning: true,
+        useSnapshot: false,
+        useCodeCache: arch === process.arch,
+        execArgv: NODE_OPTIONS,
+        execArgvExtension: "none",
+      },
+    });
+    appendFileSync(built, buildIdNote(createHash("sha256").update(readFileSync(built)).digest()));
+    chmodSync(built, 0o755);
+    mkdirSync(dirname(output), { recursive: true });
+    const beside = `${output}.${process.pid}.tmp`;
+    try {
+      writeFileSync(beside, readFileSync(built), { mode: 0o755 });
+      renameSync(beside, output);
+    } finally {
+      rmSync(beside, { force: true });
+    }
+  } finally {
+    if (previousTmp === undefined) delete process.env.TMPDIR;
+    else process.env.TMPDIR = previousTmp;
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+type Pkg = (
+  entry: string,
+  options: {
+    targets: readonly { platform: string; arch: string; nodeRange: string; output: string }[];
+    nodePath: string;
+    useLocalNode: boolean;
+    seaConfig: Readonly<Record<string, unknown>>;
+  },
+) => Promise<void>;
+
+/**
+ * pkg's maker of simple single executables, which its command line does not reach. It runs Node to compile the main script;
+ * the compiled code is refused at run time unless V8 had the same options then, and pkg has no setting for them.
+ */
+function loadPkg(): Pkg {
+  const { execFile } = childProcess;
+  const withOptions = (file: string, args: readonly string[], ...rest: readonly never[]) =>
+    execFile(file, args.includes("--experimental-sea-config") ? [...NODE_OPTIONS, ...args] : args, ...rest);
+  Object.assign(childProcess, { execFile: withOptions });
+  try {
+    return require("@yao-pkg/pkg/lib-es5/sea.js").default;
+  } finally {
+    Object.assign(childProcess, { execFile });
+  }
+}
