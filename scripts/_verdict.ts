@@ -39,7 +39,7 @@ export function judge(source: string, ending: Ending): Verdict {
 function unrunSuites(source: string): string[] {
   const imported = /import \{([^}]*)\} from "uvu"/.exec(source)?.[1] ?? "";
   const names = [...imported.matchAll(/\btest(?: as (\w+))?/g)].map(([, alias]) => alias ?? "test");
-  for (const [, name] of source.matchAll(/\b(?:const|let) (\w+) = suite(?:<[^;]*?>)?\(/g)) if (name) names.push(name);
+  for (const [, name] of source.matchAll(/\b(?:const|let) (\w+) = suite(?:<[\s\S]*?>)?\(/g)) if (name) names.push(name);
   return names
     .filter((name) => lastIndexOf(source, `${name}(?:\\.only)?\\(`) > lastIndexOf(source, `${name}\\.run\\(\\)`))
     .map((name) => `never runs what it declares with ${name}(): ${name}.run() must come last`);
