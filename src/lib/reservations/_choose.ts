@@ -1,0 +1,172 @@
+/** Which address a pool gives to a request that holds none there yet. */
+import { type Address, contains, formatAddress, formatCidr, sameAddress } from "../ip/address.ts";
+import { nextFree } from "../ip/search.ts";
+import { unassignable } from "../ip/usable.ts";
+import { fail, ok, type Result } from "../result.ts";
+import type { Occupancy } from "./_occupancy.ts";
+import type { NodePool } from "./pool.ts";
+import type { Refusal } from "./refusal.ts";
+import type { How, PoolID, Reservation } from "./reservation.ts";
+
+/** How an address is to be chosen: the next free one, the gateway's own, or the one with an index in the node's block. */
+export type Choice =
+  | { readonly type: "next" }
+  | { readonly type: "gateway" }
+  | { readonly type: "index"; readonly index: number };
+
+/** An address for the request, and whom it is taken from: an earlier sandbox of the same pod that was never deleted. */
+export interface Chosen {
+  readonly address: Address;
+  readonly how: How;
+  readonly takenFrom: Reservation | undefined;
+}
+
+/** What choosing needs to know. */
+export interface Circumstances {
+  readonly pool: NodePool;
+  readonly occupancy: Occupancy;
+  /** What other containers hold for the same pod's interface, in any pool. */
+  readonly abandoned: readonly Reservation[];
+  readonly allowStaticInOtherBlocks: boolean;
+}
+
+/** A pool as messages name it. */
+export function poolText({ kind, name }: Pick<PoolID, "kind" | "name">): string {
+  return `${kind} "${name}"`;
+}
+
+/** Chooses by the request's rule, where no address was asked for by name. */
+export function choose(choice: Choice, circumstances: Circumstances): Result<Chosen, Refusal> {
+  switch (choice.type) {
+    case "next":
+      return chooseNext(circumstances);
+    case "gateway":
+      return chooseGateway(circumstances);
+    case "index":
+      return chooseIndex(choice.index, circumstances);
+  }
+}
+
+/** The address that was asked for by name (R10). It belongs to the pool's network. */
+export function chooseStatic(address: Address, circumstances: Circumstances): Result<Chosen, Refusal> {
+  const { pool, allowStaticInOtherBlocks } = circumstances;
+  const { family, value } = address;
+  if (isUnassignable(pool, value)) return fail(unassignableAddress(pool, address));
+  const otherBlock = pool.others.firstOfBlockWith(value);
+  const isGateway = pool.gateway !== undefined && sameAddress(pool.gateway, address);
+  if (otherBlock !== undefined && !isGateway && !allowStaticInOtherBlocks && !isExcluded(pool, value, otherBlock)) {
+    return fail({
+      status: "InvalidArgument",
+      message: `${poolText(pool.id)}: ${formatAddress(address)} lies in the block of another node that begins at ${formatAddress({ family, value: otherBlock })}; exclude it from the pool, ask for another address, or start the node daemons with --allow-static-ip-in-other-blocks`,
+    });
+  }
+  return take(address, "static", circumstances);
+}
+
+function chooseNext({ pool, occupancy, abandoned }: Circumstances): Result<Chosen, Refusal> {
+  const { family } = pool.network;
+  const cursor = occupancy.cursor?.family === family ? occupancy.cursor.value : undefined;
+  const free = nextFree(pool.usable, occupancy.taken(family), cursor);
+  if (free !== undefined) return ok({ address: { family, value: free }, how: "dynamic", takenFrom: undefined });
+  for (const takenFrom of abandoned) {
+    const address = isOf(pool, takenFrom)
+      ? takenFrom.addresses.find((each) => isUsable(pool, each) && !occupancy.isInConflict(each))
+      : undefined;
+    if (address !== undefined) return ok({ address, how: "dynamic", takenFrom });
+  }
+  return fail(exhausted(pool));
+}
+
+function chooseGateway(circumstances: Circumstances): Result<Chosen, Refusal> {
+  const { pool } = circumstances;
+  if (pool.gateway === undefined) {
+    return fail({
+      status: "InvalidArgument",
+      message: `${poolText(pool.id)} has no gateway on this node, so allocateDefaultGateway cannot be used with it; give the pool a gateway or name another pool`,
+    });
+  }
+  return take(pool.gateway, "gateway", circumstances);
+}
+
+function chooseIndex(index: number, circumstances: Circumstances): Result<Chosen, Refusal> {
+  const { pool } = circumstances;
+  const address = addressWithIndex(pool, index);
+  if (address === undefined) {
+    return fail({
+      status: "InvalidArgument",
+      message: `${poolText(pool.id)}: index ${index} is outside this node's block ${blockText(pool)}; indexes go from 0 to ${pool.indexed.last - pool.indexed.first}`,
+    });
+  }
+  if (isUnassignable(pool, address.value)) return fail(unassignableAddress(pool, address));
+  if (pool.gateway !== undefined && sameAddress(pool.gateway, address)) {
+    return fail({
+      status: "InvalidArgument",
+      message: `${poolText(pool.id)}: index ${index} is the gateway ${formatAddress(address)}; use allocateDefaultGateway for it, or another index`,
+    });
+  }
+  return take(address, "index", circumstances);
+}
+
+/** The address with the index in the node's block; undefined when it is outside. */
+export function addressWithIndex(pool: NodePool, index: number): Address | undefined {
+  const value = pool.indexed.first + BigInt(index);
+  return index >= 0 && value <= pool.indexed.last ? { family: pool.network.family, value } : undefined;
+}
+
+/** One certain address, or the refusal that it is taken. */
+function take(address: Address, how: How, { pool, occupancy, abandoned }: Circumstances): Result<Chosen, Refusal> {
+  if (!occupancy.isTaken(address)) return ok({ address, how, takenFrom: undefined });
+  // A single address is exhausted by its one holder; the pod's own earlier sandbox must not keep the pod from coming back.
+  const takenFrom = abandoned.find(
+    (reservation) => isOf(pool, reservation) && reservation.addresses.some((each) => sameAddress(each, address)),
+  );
+  if (takenFrom !== undefined && !occupancy.isInConflict(address)) return ok({ address, how, takenFrom });
+  return fail({
+    status: "ResourceExhausted",
+    message: `${poolText(pool.id)}: ${formatAddress(address)} is already reserved on this node; "nv-ipam inspect reservations" shows for whom. Delete that pod or ask for another address`,
+  });
+}
+
+function exhausted(pool: NodePool): Refusal {
+  const total = pool.block.last - pool.block.first + 1n;
+  const block = `this node's block ${blockText(pool)}`;
+  const why =
+    pool.usableCount === 0n
+      ? `${block} has no usable address: all ${total} are excluded, the gateway, or the network's own; change the pool's exclusions`
+      : `no free address in ${block}: all ${pool.usableCount} usable of its ${total} addresses are reserved; delete pods on this node`;
+  const wider = pool.id.kind === "IPPool" ? "perNodeBlockSize" : "perNodeNetworkPrefix";
+  return {
+    status: "ResourceExhausted",
+    message: `${poolText(pool.id)}: ${why}, or make a pool with larger blocks (${wider})`,
+  };
+}
+
+function unassignableAddress(pool: NodePool, address: Address): Refusal {
+  const name = address.value === pool.network.first ? "network" : "broadcast";
+  return {
+    status: "InvalidArgument",
+    message: `${poolText(pool.id)}: ${formatAddress(address)} is the ${name} address of ${formatCidr(pool.network)}; ask for another address`,
+  };
+}
+
+function isUnassignable(pool: NodePool, value: bigint): boolean {
+  return unassignable(pool.network).some(({ first }) => first === value);
+}
+
+/** Whether the pool excludes the address in the block that begins at `blockFirst`: by address, or by index in that block. */
+function isExcluded(pool: NodePool, value: bigint, blockFirst: bigint): boolean {
+  return pool.exclusions.contains(value) || pool.indexExclusions.contains(value - blockFirst);
+}
+
+function isUsable(pool: NodePool, address: Address): boolean {
+  return contains(pool.block, address) && pool.usable.contains(address.value);
+}
+
+function isOf(pool: NodePool, reservation: Reservation): boolean {
+  return reservation.pool.kind === pool.id.kind && reservation.pool.name === pool.id.name;
+}
+
+/** This node's block as messages show it. */
+export function blockText({ block: { family, first, last } }: NodePool): string {
+  return `${formatAddress({ family, value: first })}-${formatAddress({ family, value: last })}`;
+}

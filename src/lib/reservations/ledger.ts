@@ -1,0 +1,254 @@
+/**
+ * The addresses in use on a node. A synchronous state machine without effects: whatever it changes it also says as steps
+ * (Change), which the journal writes and can take back.
+ */
+import type { Address } from "../ip/address.ts";
+import { fail, ok, type Result } from "../result.ts";
+import { poolText } from "./_choose.ts";
+import {
+  type AllocateRequest,
+  attachmentText,
+  type Decision,
+  decide,
+  type Holding,
+  holdingIn,
+  isHeld,
+} from "./_decide.ts";
+import type { Page } from "./_records.ts";
+import { type Conflict, type PoolName, State } from "./_state.ts";
+import type { NodePool } from "./pool.ts";
+import type { Refusal } from "./refusal.ts";
+import type { Attachment, Change, LedgerSnapshot, Owner, Reservation } from "./reservation.ts";
+
+export type { Choice } from "./_choose.ts";
+export type { AllocateRequest } from "./_decide.ts";
+export type { Page } from "./_records.ts";
+export type { Conflict, PoolName } from "./_state.ts";
+
+/** One address of the answer to an ADD. */
+export interface Allocation {
+  readonly pool: NodePool;
+  readonly address: Address;
+  /** Whether the pool's gateway and routes belong into the answer: not where the address is given as the gateway's own. */
+  readonly withGateway: boolean;
+  readonly reservation: Reservation;
+  /** Whether this request made the reservation: then it is released when the answer cannot be given (R3). */
+  readonly isNew: boolean;
+}
+
+/** A CHECK. */
+export interface IsAllocatedRequest {
+  readonly pools: readonly PoolName[];
+  readonly attachment: Attachment;
+  readonly owner: Owner;
+}
+
+/** A DEL. */
+export interface DeallocateRequest extends IsAllocatedRequest {
+  /** Name of the CNI network; "" when the caller did not tell. */
+  readonly network: string;
+}
+
+/** A CNI GC. */
+export interface CollectGarbageRequest {
+  readonly network: string;
+  /** The attachments that the runtime still knows. */
+  readonly valid: Iterable<Attachment>;
+}
+
+/** Which part of the reservations to list. */
+export interface ListRequest {
+  /** `next` of the page before; the first page without it. */
+  readonly from?: number | undefined;
+  /** Largest number of reservations in the page; above 0. A container's own are never cut. */
+  readonly limit: number;
+  /** Only this container's, and only this interface's, where given. */
+  readonly containerID?: string | undefined;
+  readonly ifname?: string | undefined;
+}
+
+/** How much of a pool is in use on this node. */
+export interface Usage {
+  /** Addresses that are reserved, in the block or elsewhere. */
+  readonly held: number;
+  /** Usable addresses of the block that are not reserved. */
+  readonly free: bigint;
+  /** The address given last in turn. */
+  readonly cursor: Address | undefined;
+}
+
+/** All reservations of a node, and how far round-robin has come in each pool. */
+export class Ledger {
+  readonly #state = new State();
+  #changes: Change[] = [];
+
+  /** A ledger with a store's content, and what the store has in conflict. */
+  static load(snapshot: LedgerSnapshot): { readonly ledger: Ledger; readonly conflicts: readonly Conflict[] } {
+    const ledger = new Ledger();
+    ledger.#state.load(snapshot);
+    return { ledger, conflicts: ledger.conflicts() };
+  }
+
+  /**
+   * ADD (R4): the addresses that the attachment holds in the pools, or a new one from each of them; all or nothing.
+   *
+   * Refusals: AlreadyExists, FailedPrecondition, InvalidArgument, ResourceExhausted.
+   */
+  allocate(request: AllocateRequest): Result<readonly Allocation[], Refusal> {
+    const decided = decide(request, this.#state);
+    if (!decided.ok) return decided;
+    return ok(decided.value.flatMap((decision) => this.#carryOut(decision, request)));
+  }
+
+  /** CHECK: whether the attachment holds an address of every named pool. Refusal: NotFound, for the first that it does not. */
+  isAllocated({ pools, attachment, owner }: IsAllocatedRequest): Result<void, Refusal> {
+    const holdings: Holding[] = [];
+    for (const pool of pools) {
+      const holding = holdingIn(this.#state.records, pool, attachment, owner);
+      if (!isHeld(holding)) {
+        return fail({
+          status: "NotFound",
+          message: `${attachmentText(attachment)} holds no address of ${poolText(pool)}; delete the interface (CNI DEL) and add it again`,
+        });
+      }
+      holdings.push(holding);
+    }
+    for (const reservation of new Set(holdings.flatMap(({ adoptable }) => adoptable))) {
+      this.#adopt(reservation, { ...reservation, ...attachment, owner });
+    }
+    return ok(undefined);
+  }
+
+  /**
+   * DEL (R4): frees what the attachment holds in the named pools; where that is nothing at all, what it holds under the
+   * same network's name, for the network's pools may have changed since. Returns the number of reservations freed.
+   */
+  deallocate({ pools, attachment, owner, network }: DeallocateRequest): number {
+    const { records } = this.#state;
+    const holdings = pools.map((pool) => holdingIn(records, pool, attachment, owner));
+    const named = holdings.flatMap(({ own, adoptable }) => [...own, ...adoptable]);
+    if (named.length > 0 || network === "") return this.release(named);
+    return this.release(records.ofAttachment(attachment).filter((reservation) => reservation.network === network));
+  }
+
+  /**
+   * CNI GC: frees what was made under the network's name for attachments that are not valid any more. Reservations without a
+   * network name or without a container id are left alone. Looks at every reservation. Returns the number freed.
+   */
+  collectGarbage({ network, valid }: CollectGarbageRequest): number {
+    if (network === "") return 0;
+    const alive = new Set<string>();
+    for (const { containerID, ifname } of valid) alive.add(`${containerID}/${ifname}`);
+    const garbage: Reservation[] = [];
+    for (const reservation of this.#state.records.values()) {
+      const { containerID, ifname } = reservation;
+      if (reservation.network !== network || containerID === "" || alive.has(`${containerID}/${ifname}`)) continue;
+      garbage.push(reservation);
+    }
+    return this.release(garbage);
+  }
+
+  /** Frees these reservations, so far as they still stand as they are given. Returns the number freed. */
+  release(reservations: Iterable<Reservation>): number {
+    let released = 0;
+    for (const reservation of reservations) if (this.#do({ type: "release", reservation })) released++;
+    return released;
+  }
+
+  /** One page of the reservations. */
+  list({ from = 0, limit, containerID, ifname }: ListRequest): Page {
+    const { records } = this.#state;
+    const passes = (reservation: Reservation): boolean => ifname === undefined || reservation.ifname === ifname;
+    if (containerID === undefined) return records.page(from, limit, passes);
+    return { reservations: records.ofContainer(containerID).filter(passes), next: undefined };
+  }
+
+  /** Number of reservations. */
+  get size(): number {
+    return this.#state.records.size;
+  }
+
+  /** How much of the pool is in use. */
+  usage(pool: NodePool): Usage {
+    const occupancy = this.#state.occupancyOf(pool.id);
+    const taken = occupancy.countTaken(pool.network.family, pool.usable);
+    return { held: occupancy.size, free: pool.usableCount - BigInt(taken), cursor: occupancy.cursor };
+  }
+
+  /** The addresses that more than one reservation claims. Costs nothing while there are none. */
+  conflicts(): readonly Conflict[] {
+    return this.#state.conflicts();
+  }
+
+  /** The steps since the last call: what the transaction of the request consists of. */
+  takeChanges(): readonly Change[] {
+    const changes = this.#changes;
+    this.#changes = [];
+    return changes;
+  }
+
+  /** Does the steps of a journal, in order, without recording them again. Two claims of one address are kept (see conflicts). */
+  apply(changes: Iterable<Change>): void {
+    for (const change of changes) this.#state.redo(change);
+  }
+
+  /** Takes steps back, the last one first, without recording that. All steps that came after them must be taken back before. */
+  undo(changes: readonly Change[]): void {
+    for (const change of changes.toReversed()) this.#state.takeBack(change);
+  }
+
+  /** The whole content, for the store. The reservations in it are shared, not copied. */
+  snapshot(): LedgerSnapshot {
+    return this.#state.snapshot();
+  }
+
+  #carryOut(decision: Decision, request: AllocateRequest): Allocation[] {
+    const { pool } = decision;
+    const { attachment, owner, network, deviceID, choice } = request;
+    const isNew = decision.type === "reserve";
+    const caller = { ...attachment, owner, network, deviceID };
+    const reservation = isNew
+      ? this.#reserve(decision, request)
+      : decision.type === "adopt"
+        ? this.#adopt(decision.reservation, { ...decision.reservation, ...caller })
+        : decision.reservation;
+    const withGateway = choice.type !== "gateway" && reservation.how !== "gateway";
+    return reservation.addresses.map((address) => ({ pool, address, withGateway, reservation, isNew }));
+  }
+
+  #reserve(decision: Extract<Decision, { type: "reserve" }>, request: AllocateRequest): Reservation {
+    const { pool, address, how, takenFrom } = decision;
+    const { attachment, owner, network, deviceID, now } = request;
+    const { cursor, config } = this.#state.occupancyOf(pool.id);
+    if (takenFrom !== undefined) this.#do({ type: "release", reservation: takenFrom });
+    if (config !== pool.config)
+      this.#do({ type: "config", pool: pool.id, config: pool.config, ...(config !== undefined && { before: config }) });
+    if (how === "dynamic")
+      this.#do({ type: "cursor", pool: pool.id, address, ...(cursor !== undefined && { before: cursor }) });
+    const createdAt = new Date(now).toISOString();
+    const reservation = {
+      ...attachment,
+      pool: pool.id,
+      addresses: [address],
+      owner,
+      network,
+      deviceID,
+      how,
+      createdAt,
+    };
+    return this.#do({ type: "reserve", reservation }) ?? reservation;
+  }
+
+  #adopt(rebuilt: Reservation, adopted: Reservation): Reservation {
+    this.#do({ type: "release", reservation: rebuilt });
+    return this.#do({ type: "reserve", reservation: adopted }) ?? adopted;
+  }
+
+  /** Does a step and records it. Returns the reservation concerned; undefined when there is none. */
+  #do(change: Change): Reservation | undefined {
+    const reservation = this.#state.redo(change);
+    if (change.type === "cursor" || change.type === "config") this.#changes.push(change);
+    else if (reservation !== undefined) this.#changes.push({ type: change.type, reservation });
+    return reservation;
+  }
+}
