@@ -11,7 +11,7 @@ const PURE = ["src/lib/ip", "src/lib/api", "src/lib/planner", "src/lib/reservati
 /** Files that any other may import: they import nothing themselves. */
 const LEAVES = ["src/lib/result.ts", "src/version.ts"];
 /** Packages that are pure themselves. */
-const PURE_PACKAGES = ["ipaddr.js"];
+const PURE_PACKAGES = ["ipaddr.js", "yaml"];
 const EFFECTS = /\b(?:Date\.now|new Date\(\)|Math\.random|performance\.|process\.|setTimeout|setInterval|fetch\()/;
 const EMPTY_NAMES = /^_?(?:utils?|helpers?|common|manager|misc)$/;
 

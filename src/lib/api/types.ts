@@ -3,6 +3,8 @@
  * after their shape (not yet their meaning) has been checked. Member names are the wire's.
  */
 
+import type { FieldError } from "./field_error.ts";
+
 /** The API group and version of both kinds. */
 export const API_VERSION = "nv-ipam.nvidia.com/v1alpha1";
 
@@ -43,7 +45,8 @@ export interface Route {
 /** One requirement of core/v1 NodeSelectorRequirement. */
 export interface NodeSelectorRequirement {
   readonly key: string;
-  readonly operator: "In" | "NotIn" | "Exists" | "DoesNotExist" | "Gt" | "Lt";
+  /** In, NotIn, Exists, DoesNotExist, Gt or Lt; anything else is a broken rule, not a wrong shape. */
+  readonly operator: string;
   readonly values?: readonly string[];
 }
 
@@ -117,13 +120,27 @@ export interface Condition {
   readonly observedGeneration?: number;
 }
 
+/** How many blocks a pool has and what has become of them. Each count is at most 2^53 - 1. */
+export interface BlockCounts {
+  readonly total: number;
+  readonly allocated: number;
+  /** Blocks that the next new nodes could have. */
+  readonly free: number;
+  /** Entries of status.released (R7). */
+  readonly resting: number;
+}
+
+/** A spec without its nodeSelector, member by member of a union. */
+export type Applied<S> = S extends unknown ? Omit<S, "nodeSelector"> : never;
+
 /** status of both kinds; A is the kind's allocation entry, S its spec. */
 export interface PoolStatus<A, S> {
   readonly allocations?: readonly A[];
   readonly released?: readonly Released<A>[];
   /** The spec in force, without its nodeSelector: the last one that was accepted (R5). */
-  readonly appliedSpec?: Omit<S, "nodeSelector">;
+  readonly appliedSpec?: Applied<S>;
   readonly observedGeneration?: number;
+  readonly blocks?: BlockCounts;
   readonly conditions?: readonly Condition[];
 }
 
@@ -147,3 +164,30 @@ export interface CIDRPool {
 
 /** Either kind. */
 export type Pool = IPPool | CIDRPool;
+
+/** The spec of either kind; `"cidr" in spec` tells a CIDRPool's. */
+export type PoolSpec = IPPoolSpec | CIDRPoolSpec;
+
+/** The spec of either kind as status.appliedSpec keeps it. */
+export type AppliedSpec = Applied<PoolSpec>;
+
+/** An entry of status.allocations of either kind; `"prefix" in entry` tells a CIDRPool's. */
+export type Allocation = IPPoolAllocation | CIDRPoolAllocation;
+
+/** The status of either kind. */
+export type AnyPoolStatus = PoolStatus<Allocation, PoolSpec>;
+
+/**
+ * A pool object whose spec has wrong JSON types. It can only be stored under a CRD without a schema, but what its status
+ * holds is still in force (R5).
+ */
+export interface UnreadablePool {
+  readonly kind: PoolKind;
+  readonly metadata: PoolMetadata;
+  /** What is wrong with the spec; never empty. */
+  readonly unreadable: readonly FieldError[];
+  readonly status?: AnyPoolStatus;
+}
+
+/** Whatever an API server can hold under the two kinds; `"unreadable" in pool` tells them apart. */
+export type PoolObject = Pool | UnreadablePool;
