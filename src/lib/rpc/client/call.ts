@@ -72,6 +72,8 @@ class Exchange {
   readonly #resolve: (outcome: Outcome) => void;
   readonly #connection: Connection;
   readonly #deadline: number;
+  /** When the server gives up; it counts from when it hears of the call, so a little later. */
+  #serverDeadline = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
   #socket: Socket | undefined;
@@ -95,7 +97,10 @@ class Exchange {
     this.#socket = socket;
     socket.on("connect", () => {
       this.#connected = true;
-      socket.write(this.#connection.open(serverTimeout(this.#deadline - performance.now())));
+      const now = performance.now();
+      const timeoutMs = serverTimeout(this.#deadline - now);
+      this.#serverDeadline = now + timeoutMs;
+      socket.write(this.#connection.open(timeoutMs));
     });
     socket.on("data", (bytes) => this.#receive(socket, bytes));
     socket.on("end", () => this.#finish(this.#connection.closed()));
@@ -108,9 +113,17 @@ class Exchange {
       socket.write(Buffer.concat(send));
     }
     if (outcome !== undefined) {
-      const expired = !outcome.ok && outcome.error.status === statusCode("DEADLINE_EXCEEDED");
-      this.#finish(expired ? this.#expired(`: ${outcome.error.message}`) : outcome);
+      const late = !outcome.ok && this.#isLate(outcome.error.status);
+      this.#finish(late ? this.#expired(`: ${outcome.error.message}`) : outcome);
     }
+  }
+
+  /** A server that finds the time up says so, or resets the call as if somebody had cancelled it. */
+  #isLate(status: number): boolean {
+    return (
+      status === statusCode("DEADLINE_EXCEEDED") ||
+      (status === statusCode("CANCELLED") && performance.now() >= this.#serverDeadline)
+    );
   }
 
   #failed(error: NodeJS.ErrnoException): void {

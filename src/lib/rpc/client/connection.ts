@@ -39,7 +39,8 @@ export class Connection {
   #send: Buffer[] = [];
   #outcome: Outcome | undefined;
   #frames = 0;
-  #receivable = RECEIVE_WINDOW;
+  /** Bytes of DATA frames since the last window update, padding included. */
+  #received = 0;
   #headerBlock: HeaderBlock | undefined;
   #goaway: string | undefined;
 
@@ -157,21 +158,16 @@ export class Connection {
   }
 
   #data(frame: h2.Frame): h2.Violation | undefined {
-    const size = frame.payload.length;
-    if (size > this.#receivable) {
-      return { code: "FLOW_CONTROL_ERROR", what: "more data came than the window allows" };
-    }
-    this.#receivable -= size;
     const body = h2.unpadded(frame);
     if (body === undefined) {
       return protocolError("a frame is all padding");
     }
-    const last = (frame.flags & h2.END_STREAM) !== 0;
-    this.#outcome = this.#response.data(body, last);
-    if (this.#receivable < RECEIVE_WINDOW / 2) {
-      const more = h2.uint32(RECEIVE_WINDOW - this.#receivable);
+    this.#outcome = this.#response.data(body, (frame.flags & h2.END_STREAM) !== 0);
+    this.#received += frame.payload.length;
+    if (this.#received >= RECEIVE_WINDOW / 2) {
+      const more = h2.uint32(this.#received);
       this.#send.push(h2.frame(h2.WINDOW_UPDATE, 0, 0, more), h2.frame(h2.WINDOW_UPDATE, 0, STREAM, more));
-      this.#receivable = RECEIVE_WINDOW;
+      this.#received = 0;
     }
     return undefined;
   }
