@@ -2,13 +2,11 @@
 import { SUPPORTED_VERSIONS } from "../lib/cni/version.ts";
 import { BUILD } from "../version.ts";
 
-/** Prints the build's version, commit and date, the CNI versions and Node's version. @returns 0. */
+/** Prints in one line the build's version, commit and date, the CNI versions and Node's version. @returns 0. */
 export async function run(): Promise<number> {
-  process.stdout.write(`nv-ipam ${BUILD.version}
-commit: ${BUILD.commit}
-date: ${BUILD.date}
-CNI versions: ${SUPPORTED_VERSIONS.join(", ")}
-node: ${process.version}
-`);
+  const cni = `CNI ${SUPPORTED_VERSIONS.join(", ")}`;
+  process.stdout.write(
+    `nv-ipam ${BUILD.version}, commit ${BUILD.commit} of ${BUILD.date}; ${cni}; Node ${process.version}\n`,
+  );
   return 0;
 }
