@@ -96,9 +96,9 @@ test("R13 NODE_EXTRA_CA_CERTS brings no certificate into a role", () => {
 
 test("R13 a role that starts anew without NODE_EXTRA_CA_CERTS keeps its process, name and arguments", () => {
   const env = { NODE_EXTRA_CA_CERTS: join(dir, "absent.pem") };
-  const { stdout } = run("/bin/sh", ["-c", `echo $$; exec "$0" process "a b" --x`, probe], { env });
+  const { stdout } = run("bash", ["-c", `echo $$; exec -a renamed "$0" process "a b" --x`, probe], { env });
   const [pid, seen] = stdout.split("\n");
-  assert.equal(JSON.parse(seen ?? ""), [Number(pid), probe, "a b", "--x"]);
+  assert.equal(JSON.parse(seen ?? ""), [Number(pid), "renamed", "a b", "--x"]);
 });
 
 const NAMES = [
