@@ -1,8 +1,8 @@
 /** The role of the CNI plugin: one call, from the environment and stdin to stdout and the exit status. */
 import { readFileSync, readSync, writeSync } from "node:fs";
 import type { Call } from "../lib/cni/daemon.ts";
-import { type CniError, ErrorCode } from "../lib/cni/error.ts";
-import { versionAnswer } from "../lib/cni/version.ts";
+import { type CniError, ErrorCode, formatError, internalError } from "../lib/cni/error.ts";
+import { NEWEST_VERSION, versionAnswer } from "../lib/cni/version.ts";
 import { fail, ok, type Result } from "../lib/result.ts";
 
 /** Largest network config, in bytes; some ten thousand attachments of a GC fit. */
@@ -15,6 +15,9 @@ const MAX_STDIN = 8 * 1024 * 1024;
  */
 export async function run(): Promise<number> {
   if (process.env.CNI_COMMAND === "VERSION") return write(0, versionAnswer());
+  process.once("uncaughtException", (bug) => {
+    write(1, formatError(NEWEST_VERSION, internalError(bug))).then((status) => process.exit(status));
+  });
   // VERSION is asked often and needs nothing of what is loaded here.
   const [{ runPlugin }, { appendToLog }] = await Promise.all([
     import("../lib/cni/plugin.ts"),

@@ -1,14 +1,12 @@
 /** The node daemon as the plugin's commands see it: typed requests over the gRPC client. */
 import { fail, ok, type Result } from "../result.ts";
 import type { CallFailure, UnaryCall } from "../rpc/client/call.ts";
-import {
+import type {
   CollectGarbageRequest,
-  CollectGarbageResponse,
   GetStatusRequest,
   GetStatusResponse,
   ListReservationsRequest,
-  ListReservationsResponse,
-  type ReservationView,
+  ReservationView,
 } from "../rpc/generated/daemon.ts";
 import {
   AllocateRequest,
@@ -75,26 +73,24 @@ export class Daemon {
 
   /** What the attachment holds; the original's daemon answers UNIMPLEMENTED. */
   async reservations(containerId: string, ifname: string): Answer<readonly ReservationView[]> {
+    const { ListReservationsRequest: encoder, ListReservationsResponse } = await daemonMessages();
     const request: ListReservationsRequest = { pageSize: 0, pageToken: "", containerId, ifname };
-    const answer = await this.#ask(
-      `${DAEMON}/ListReservations`,
-      ListReservationsRequest,
-      request,
-      ListReservationsResponse,
-    );
+    const answer = await this.#ask(`${DAEMON}/ListReservations`, encoder, request, ListReservationsResponse);
     if (!answer.ok) return answer;
     return ok(answer.value.reservations.filter((held) => held.containerId === containerId && held.ifname === ifname));
   }
 
   /** CNI GC; gives the number of reservations that were freed. The original's daemon answers UNIMPLEMENTED. */
   async collectGarbage(request: CollectGarbageRequest): Answer<number> {
-    const answer = await this.#ask(`${DAEMON}/CollectGarbage`, CollectGarbageRequest, request, CollectGarbageResponse);
+    const { CollectGarbageRequest: encoder, CollectGarbageResponse } = await daemonMessages();
+    const answer = await this.#ask(`${DAEMON}/CollectGarbage`, encoder, request, CollectGarbageResponse);
     return answer.ok ? ok(answer.value.released) : answer;
   }
 
   /** CNI STATUS; the original's daemon answers UNIMPLEMENTED. */
   async status(request: GetStatusRequest): Answer<GetStatusResponse> {
-    return this.#ask(`${DAEMON}/GetStatus`, GetStatusRequest, request, GetStatusResponse);
+    const { GetStatusRequest: encoder, GetStatusResponse } = await daemonMessages();
+    return this.#ask(`${DAEMON}/GetStatus`, encoder, request, GetStatusResponse);
   }
 
   async #tell<Q>(path: string, encoder: Encoder<Q>, request: Q): Answer<void> {
@@ -122,4 +118,9 @@ export class Daemon {
       timeoutMs: this.#settings.timeoutMs,
     });
   }
+}
+
+/** ADD and DEL do without these, so they do not load them. */
+function daemonMessages(): Promise<typeof import("../rpc/generated/daemon.ts")> {
+  return import("../rpc/generated/daemon.ts");
 }

@@ -56,13 +56,22 @@ export function formatError(cniVersion: CniVersion, error: CniError): string {
   return `${JSON.stringify({ cniVersion, code: error.code, msg: oneLine(error.message), ...details })}\n`;
 }
 
+/** The error that stands for a bug in the plugin: its message, and no stack trace. */
+export function internalError(bug: unknown): CniError {
+  const reason = bug instanceof Error ? bug.message : String(bug);
+  return { code: ErrorCode.internal, message: `internal error of the nv-ipam plugin, please report it: ${reason}` };
+}
+
 /** Text of foreign origin as one line of bounded length: control characters become blanks. */
 export function oneLine(text: string): string {
-  const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, " ").trim();
+  const line = text.replace(CONTROL, " ").trim();
   return line.length <= MAX_MESSAGE ? line : `${line.slice(0, MAX_MESSAGE)}…`;
 }
 
 const MAX_MESSAGE = 2000;
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g;
 
 /** Text of foreign origin inside a message: quoted and short. */
 export function quote(text: string): string {

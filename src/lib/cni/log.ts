@@ -43,7 +43,7 @@ export function formatLine(time: number, level: LogLevel, event: string, fields:
 function formatValue(text: string): string {
   const short = text.length <= MAX_VALUE ? text : `${text.slice(0, MAX_VALUE)}…`;
   if (/^[\w.,:/@+-]+$/.test(short)) return short;
-  return JSON.stringify(short).replace(/[\p{Cc}\u2028\u2029]/gu, escapeCharacter);
+  return JSON.stringify(short).replace(/[\u007f-\u009f\u2028\u2029]/g, escapeCharacter);
 }
 
 function escapeCharacter(character: string): string {

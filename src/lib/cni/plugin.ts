@@ -9,7 +9,7 @@ import { gc } from "./commands/gc.ts";
 import { status } from "./commands/status.ts";
 import { type Call, Daemon } from "./daemon.ts";
 import { type Environment, readEnvironment } from "./environment.ts";
-import { type CniError, ErrorCode, formatError } from "./error.ts";
+import { type CniError, formatError, internalError } from "./error.ts";
 import { formatLine, isLogged, type Log, type LogFields } from "./log.ts";
 import {
   answerVersion,
@@ -58,12 +58,6 @@ export async function runPlugin(inputs: PluginInputs): Promise<PluginOutcome> {
   } catch (bug) {
     return { exitCode: 1, stdout: formatError(cniVersion, internalError(bug)) };
   }
-}
-
-/** The error that stands for a bug in the plugin. */
-export function internalError(bug: unknown): CniError {
-  const reason = bug instanceof Error ? bug.message : String(bug);
-  return { code: ErrorCode.internal, message: `internal error of the nv-ipam plugin, please report it: ${reason}` };
 }
 
 async function carryOut(

@@ -1,6 +1,6 @@
 /** What a network config asks of which pools. Pure. */
-import { isIP } from "node:net";
 import type { PoolKind } from "../api/types.ts";
+import { familyOf } from "./_address.ts";
 import type { Section } from "./_section.ts";
 import type { CniArguments } from "./arguments.ts";
 import { type CniError, ErrorCode, quote } from "./error.ts";
@@ -121,8 +121,8 @@ function checkAddresses(
 /** The address of `address` or `address/length`; the length is checked and otherwise of no use. */
 function addressOf(text: string): string | undefined {
   const [address = "", length, ...rest] = text.split("/");
-  const family = address.includes("%") ? 0 : isIP(address);
-  if (family === 0 || rest.length > 0) return undefined;
+  const family = familyOf(address);
+  if (family === undefined || rest.length > 0) return undefined;
   if (length === undefined) return address;
   return /^\d{1,3}$/.test(length) && Number(length) <= (family === 4 ? 32 : 128) ? address : undefined;
 }

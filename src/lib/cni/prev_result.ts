@@ -1,5 +1,6 @@
 /** `prevResult` of a network config (CNI specification, "CHECK"), in the shape that it has from 0.3.0 on. */
 import { fail, ok, type Result } from "../result.ts";
+import { canonical } from "./_address.ts";
 import { isObject, Section } from "./_section.ts";
 import { type CniError, ErrorCode } from "./error.ts";
 
@@ -25,17 +26,9 @@ export function resultAddresses(prevResult: unknown): Result<readonly string[], 
 }
 
 /** Those of the addresses that are not in the list, whatever the spelling. */
-export async function missingFrom(list: readonly string[], addresses: readonly string[]): Promise<readonly string[]> {
-  const unseen = addresses.filter((address) => !list.includes(address));
-  if (unseen.length === 0) return [];
-  // Everybody writes the canonical text, so that the parser is hardly ever needed; it takes time to load.
-  const { formatAddress, parseAddress } = await import("../ip/address.ts");
-  const canonical = (text: string): string => {
-    const address = parseAddress(text);
-    return address === undefined ? text : formatAddress(address);
-  };
+export function missingFrom(list: readonly string[], addresses: readonly string[]): readonly string[] {
   const known = new Set(list.map(canonical));
-  return unseen.filter((address) => !known.has(canonical(address)));
+  return addresses.filter((address) => !known.has(canonical(address)));
 }
 
 function invalid(what: string): Result<never, CniError> {

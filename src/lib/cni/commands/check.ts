@@ -28,7 +28,7 @@ export async function check(context: AttachmentContext): Promise<Result<Done, Cn
     return answered(held.error, "unimplemented") ? ok(DONE) : fail(daemonError(held.error));
   }
   const addresses = held.value.flatMap((reservation) => reservation.addresses);
-  const missing = await missingFrom(expected.value, addresses);
+  const missing = missingFrom(expected.value, addresses);
   if (missing.length === 0) return ok(DONE);
   return fail({
     code: ErrorCode.differs,
