@@ -15,19 +15,15 @@ export function clientFrames(bytes: Buffer): h2.Frame[] {
   return framesOf(bytes.subarray(PREFACE.length));
 }
 
-/** Complete frames, in order; throws if bytes are left over or break the rules. */
+/** Complete frames of any size, in order; throws if bytes are left over. */
 export function framesOf(bytes: Buffer): h2.Frame[] {
-  const reader = new h2.FrameReader();
-  reader.push(bytes);
-  const frames: h2.Frame[] = [];
-  let size = 0;
-  for (let frame = reader.next(); frame !== undefined; frame = reader.next()) {
-    if (frame === "too large") throw new Error("a frame is too large");
-    frames.push(frame);
-    size += 9 + frame.payload.length;
-  }
-  if (size !== bytes.length) throw new Error(`${bytes.length - size} bytes are no complete frame`);
-  return frames;
+  return cutIntoFrames(bytes).map((piece) => {
+    if (piece.length < 9 || piece.length !== 9 + piece.readUIntBE(0, 3)) {
+      throw new Error(`${piece.length} bytes are no complete frame`);
+    }
+    const [, , , type = 0, flags = 0] = piece;
+    return { type, flags, stream: piece.readUInt32BE(5), payload: piece.subarray(9) };
+  });
 }
 
 /** Cuts the bytes where frames end; what is no complete frame stays in one piece. */
