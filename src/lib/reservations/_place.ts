@@ -1,8 +1,8 @@
 /** Where a node's addresses of a pool lie, from its entry in status.allocations. */
-import type { CIDRPoolAllocation, IPPoolAllocation } from "../api/types.ts";
+import { assignable } from "../api/division.ts";
+import type { Allocation, CIDRPoolAllocation, IPPoolAllocation } from "../api/types.ts";
 import { type Address, type Cidr, formatCidr, parseAddress, parseCidr, type Range } from "../ip/address.ts";
-import { type Interval, IntervalSet } from "../ip/intervals.ts";
-import { unassignable } from "../ip/usable.ts";
+import type { Interval } from "../ip/intervals.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { ParsedSpec } from "./_spec.ts";
 
@@ -17,7 +17,7 @@ export interface Place {
 }
 
 /** Reads the node's entry. It need not be aligned to the pool's division. The error is a sentence. */
-export function placeOf(own: IPPoolAllocation | CIDRPoolAllocation, spec: ParsedSpec): Result<Place, string> {
+export function placeOf(own: Allocation, spec: ParsedSpec): Result<Place, string> {
   return "prefix" in own ? placeOfPrefix(own, spec) : placeOfBlock(own, spec);
 }
 
@@ -44,8 +44,7 @@ function placeOfPrefix(own: CIDRPoolAllocation, { cidr }: ParsedSpec): Result<Pl
       `the gateway "${own.gateway}" of node "${own.nodeName}" in status.allocations is no IPv${prefix.family} address`,
     );
   }
-  const indexed = IntervalSet.of(unassignable(prefix)).gaps(prefix).intervals[0] ?? prefix;
-  return ok({ network: prefix, block: prefix, gateway, indexed });
+  return ok({ network: prefix, block: prefix, gateway, indexed: assignable(prefix) });
 }
 
 function isWithin<R extends Range>(block: R | undefined, cidr: Cidr): block is R {

@@ -1,10 +1,9 @@
 /** A pool's spec in force (R5), read into addresses once, when the pool changes. */
-import type { CIDRPoolSpec, IPPoolSpec, Pool } from "../api/types.ts";
+import { wantsDefaultGateway } from "../api/in_force.ts";
+import type { AppliedSpec, PoolObject } from "../api/types.ts";
+import { exclusionSet, indexExclusionSet } from "../api/usability.ts";
 import { type Address, type Cidr, formatCidr, parseAddress, parseCidr } from "../ip/address.ts";
-import { type Interval, IntervalSet } from "../ip/intervals.ts";
-import { fail, ok, type Result } from "../result.ts";
-
-type SpecInForce = Omit<IPPoolSpec, "nodeSelector"> | Omit<CIDRPoolSpec, "nodeSelector">;
+import type { IntervalSet } from "../ip/intervals.ts";
 
 /** What of a spec concerns the addresses of a node. */
 export interface ParsedSpec {
@@ -21,91 +20,45 @@ export interface ParsedSpec {
   readonly writtenRoutes: readonly string[];
 }
 
-/** status.appliedSpec where there is one, else spec (R5). */
-export function specInForce(pool: Pool): SpecInForce {
-  return pool.status?.appliedSpec ?? pool.spec;
+/** The text of a pool's whole network: subnet of an IPPool, cidr of a CIDRPool. */
+export function cidrText(spec: AppliedSpec): string {
+  return "cidr" in spec ? spec.cidr : spec.subnet;
 }
 
-/** The text of the pool's whole network: subnet of an IPPool, cidr of a CIDRPool. */
-export function cidrText(spec: SpecInForce): string {
-  return "subnet" in spec ? spec.subnet : spec.cidr;
+/** The same of a pool whose spec need not be valid; "" when it has none that can be read. */
+export function writtenCidr(pool: PoolObject): string {
+  const spec = pool.status?.appliedSpec ?? ("unreadable" in pool ? undefined : pool.spec);
+  return spec === undefined ? "" : cidrText(spec);
 }
 
-/** Reads the spec. The error is a sentence that names the field. */
-export function parseSpec(spec: SpecInForce): Result<ParsedSpec, string> {
+/** Reads a valid spec. */
+export function parseSpec(spec: AppliedSpec): ParsedSpec {
   const cidr = parseCidr(cidrText(spec));
-  if (cidr === undefined) return fail(`${"subnet" in spec ? "subnet" : "cidr"} "${cidrText(spec)}" is no network`);
-  const gatewayText = ("subnet" in spec && spec.gateway) || "";
-  const gateway = parseAddress(gatewayText);
-  if (gatewayText !== "" && gateway?.family !== cidr.family) {
-    return fail(`gateway "${gatewayText}" is no IPv${cidr.family} address`);
-  }
-  const exclusions = parseExclusions(spec, cidr);
-  if (!exclusions.ok) return exclusions;
-  const indexExclusions = parseIndexExclusions(spec);
-  if (!indexExclusions.ok) return indexExclusions;
-  // The original's README misspells the field; both are obeyed.
-  const defaultGateway = spec.defaultGateway === true || spec.defautGateway === true;
+  if (cidr === undefined) throw new Error(`the network "${cidrText(spec)}" of a valid spec cannot be read`);
+  const defaultGateway = wantsDefaultGateway(spec);
   const writtenRoutes = (spec.routes ?? []).map(({ dst }) => dst);
-  const routes = answerRoutes(writtenRoutes, cidr, defaultGateway);
-  if (!routes.ok) return routes;
-  return ok({
+  return {
     cidr,
-    gateway,
-    exclusions: exclusions.value,
-    indexExclusions: indexExclusions.value,
+    gateway: "cidr" in spec ? undefined : parseAddress(spec.gateway ?? ""),
+    exclusions: exclusionSet(spec.exclusions),
+    indexExclusions: indexExclusionSet(spec.perNodeExclusions),
     defaultGateway,
-    routes: routes.value,
+    routes: canonicalRoutes(
+      defaultGateway ? [...writtenRoutes, cidr.family === 4 ? "0.0.0.0/0" : "::/0"] : writtenRoutes,
+    ),
     writtenRoutes,
-  });
+  };
 }
 
-function parseExclusions(spec: SpecInForce, { family }: Cidr): Result<IntervalSet, string> {
-  const intervals: Interval[] = [];
-  for (const { startIP, endIP } of spec.exclusions ?? []) {
-    const first = parseAddress(startIP);
-    const last = parseAddress(endIP);
-    if (first?.family !== family || last?.family !== family || first.value > last.value) {
-      return fail(`exclusion "${startIP}" to "${endIP}" is no range of IPv${family} addresses`);
-    }
-    intervals.push({ first: first.value, last: last.value });
-  }
-  return ok(IntervalSet.of(intervals));
-}
-
-function parseIndexExclusions(spec: SpecInForce): Result<IntervalSet, string> {
-  const intervals: Interval[] = [];
-  for (const { startIndex, endIndex } of spec.perNodeExclusions ?? []) {
-    if (
-      !Number.isSafeInteger(startIndex) ||
-      !Number.isSafeInteger(endIndex) ||
-      startIndex < 0 ||
-      startIndex > endIndex
-    ) {
-      return fail(`perNodeExclusion ${startIndex} to ${endIndex} is no range of indexes`);
-    }
-    intervals.push({ first: BigInt(startIndex), last: BigInt(endIndex) });
-  }
-  return ok(IntervalSet.of(intervals));
-}
-
-function answerRoutes(written: readonly string[], { family }: Cidr, withDefault: boolean): Result<string[], string> {
+/** All routes of a valid spec are of one family, so the default route comes first by its address and length. */
+function canonicalRoutes(written: readonly string[]): readonly string[] {
   const destinations = new Map<string, Cidr>();
   for (const text of written) {
     const destination = parseCidr(text);
-    if (destination?.family !== family) return fail(`route "${text}" is no IPv${family} network`);
-    destinations.set(formatCidr(destination), destination);
+    if (destination !== undefined) destinations.set(formatCidr(destination), destination);
   }
-  if (withDefault)
-    destinations.set(family === 4 ? "0.0.0.0/0" : "::/0", {
-      family,
-      first: 0n,
-      last: 0n,
-      prefixLength: 0,
-      written: 0n,
-    });
   const sorted = [...destinations].sort(([, a], [, b]) =>
     a.first === b.first ? a.prefixLength - b.prefixLength : a.first < b.first ? -1 : 1,
   );
-  return ok(sorted.map(([text]) => text));
+  return sorted.map(([text]) => text);
 }

@@ -2,12 +2,15 @@
  * A pool made ready for one node: everything that a request needs of it is computed once, when the pool changes, and never
  * per request. Pure.
  */
-import type { CIDRPoolAllocation, IPPoolAllocation, Pool } from "../api/types.ts";
-import { type Address, type Cidr, formatAddress, formatCidr, type Range } from "../ip/address.ts";
+import { formatFieldErrors } from "../api/field_error.ts";
+import { specInForce, toAppliedSpec } from "../api/in_force.ts";
+import type { Allocation, PoolObject } from "../api/types.ts";
+import { validateSpec } from "../api/validate.ts";
+import { type Address, type Cidr, type Family, formatAddress, formatCidr, type Range } from "../ip/address.ts";
 import { type Interval, IntervalSet } from "../ip/intervals.ts";
 import { usableAddresses } from "../ip/usable.ts";
 import { type Place, parseBlock, placeOf } from "./_place.ts";
-import { cidrText, type ParsedSpec, parseSpec, specInForce } from "./_spec.ts";
+import { cidrText, type ParsedSpec, parseSpec, writtenCidr } from "./_spec.ts";
 import { BlockTable } from "./blocks.ts";
 import type { PoolID } from "./reservation.ts";
 
@@ -58,29 +61,32 @@ export type PoolOnNode = {
  * @param previous what this function gave for the pool before. When nothing that concerns this node has changed since,
  *   all of it is used again; only the table of other nodes' blocks is made anew.
  */
-export function poolOnNode(object: Pool, nodeName: string, previous?: PoolOnNode): PoolOnNode {
+export function poolOnNode(object: PoolObject, nodeName: string, previous?: PoolOnNode): PoolOnNode {
   const spec = specInForce(object);
-  const allocations: readonly (IPPoolAllocation | CIDRPoolAllocation)[] = object.status?.allocations ?? [];
+  const allocations: readonly Allocation[] = object.status?.allocations ?? [];
   const own = allocations.find((allocation) => allocation.nodeName === nodeName);
   const id: PoolID = { kind: object.kind, name: object.metadata.name, uid: object.metadata.uid ?? "" };
-  const share = JSON.stringify([id, spec, own], (key, value) => (key === "nodeSelector" ? undefined : value));
-
-  if (previous?.share === share) {
-    if (previous.state !== "ready" || object.kind === "CIDRPool") return previous;
-    const { pool } = previous;
-    return { ...previous, pool: { ...pool, others: othersOf(object, nodeName, pool.network) } };
+  if (spec === undefined) {
+    const errors = "unreadable" in object ? object.unreadable : validateSpec(object.spec).errors;
+    const reason = `the spec is invalid: ${formatFieldErrors(errors)}`;
+    return { state: "invalid", id, cidr: writtenCidr(object), share: reason, reason };
   }
+  const share = JSON.stringify([id, toAppliedSpec(spec), own]);
+  if (previous?.share === share) return withOthers(previous, object, nodeName);
   const base = { id, cidr: cidrText(spec), share };
-  const parsed = parseSpec(spec);
-  if (!parsed.ok) return { ...base, state: "invalid", reason: `${parsed.error}; correct the pool's spec` };
   if (own === undefined) return { ...base, state: "no-block", reason: `the pool has no block for node "${nodeName}"` };
-  const place = placeOf(own, parsed.value);
+  const parsed = parseSpec(spec);
+  const place = placeOf(own, parsed);
   if (!place.ok) return { ...base, state: "invalid", reason: place.error };
-  return {
-    ...base,
-    state: "ready",
-    pool: nodePool(id, parsed.value, place.value, othersOf(object, nodeName, parsed.value.cidr)),
-  };
+  const others = othersOf(object, nodeName, parsed.cidr.family);
+  return { ...base, state: "ready", pool: nodePool(id, parsed, place.value, others) };
+}
+
+/** The same as before but for other nodes' blocks. */
+function withOthers(previous: PoolOnNode, object: PoolObject, nodeName: string): PoolOnNode {
+  if (previous.state !== "ready" || object.kind === "CIDRPool") return previous;
+  const { pool } = previous;
+  return { ...previous, pool: { ...pool, others: othersOf(object, nodeName, pool.network.family) } };
 }
 
 function nodePool(id: PoolID, spec: ParsedSpec, place: Place, others: BlockTable): NodePool {
@@ -123,12 +129,12 @@ function storedConfig(spec: ParsedSpec, { network, block, gateway, indexed }: Pl
 }
 
 /** Entries that cannot be read protect nothing: the controller repairs them (R5). */
-function othersOf(object: Pool, nodeName: string, cidr: Cidr): BlockTable {
-  if (object.kind === "CIDRPool") return BlockTable.none;
+function othersOf(object: PoolObject, nodeName: string, family: Family): BlockTable {
   const blocks: Interval[] = [];
   for (const allocation of object.status?.allocations ?? []) {
-    const block = allocation.nodeName === nodeName ? undefined : parseBlock(allocation);
-    if (block?.family === cidr.family) blocks.push({ first: block.first, last: block.last });
+    if (allocation.nodeName === nodeName || "prefix" in allocation) continue;
+    const block = parseBlock(allocation);
+    if (block?.family === family) blocks.push(block);
   }
-  return BlockTable.of(cidr.family, blocks);
+  return BlockTable.of(family, blocks);
 }
