@@ -1,0 +1,55 @@
+/** The terms by which a pool's blocks are dealt: a spec, how it divides its network, what it sets aside. */
+import { type Division, divisionOf } from "../api/division.ts";
+import { toAppliedSpec } from "../api/in_force.ts";
+import type { AppliedSpec } from "../api/types.ts";
+import { Usability } from "../api/usability.ts";
+import { type StaticBlock, staticBlocksOf } from "./block_entry.ts";
+
+/** What one spec says about blocks. */
+export interface Terms {
+  readonly spec: AppliedSpec;
+  readonly division: Division;
+  readonly usability: Usability;
+  readonly statics: readonly StaticBlock[];
+  readonly staticByNode: ReadonlyMap<string, StaticBlock>;
+  readonly staticByFirst: ReadonlyMap<bigint, StaticBlock>;
+}
+
+const termsBySpec = new WeakMap<AppliedSpec, Terms>();
+const textBySpec = new WeakMap<AppliedSpec, string>();
+
+/** The terms of a valid spec; remembered for as long as the spec object lives. */
+export function termsOf(spec: AppliedSpec): Terms | undefined {
+  const known = termsBySpec.get(spec);
+  if (known !== undefined) return known;
+  const division = divisionOf(spec);
+  if (division === undefined) return undefined;
+  const terms = termsWith(spec, division);
+  termsBySpec.set(spec, terms);
+  return terms;
+}
+
+/** The same spec's terms under another division. */
+export function termsWith(spec: AppliedSpec, division: Division): Terms {
+  const statics = staticBlocksOf(spec);
+  return {
+    spec,
+    division,
+    usability: new Usability(spec, division),
+    statics,
+    staticByNode: new Map(statics.filter(({ nodeName }) => nodeName !== "").map((item) => [item.nodeName, item])),
+    staticByFirst: new Map(statics.map((item) => [item.block.first, item])),
+  };
+}
+
+/** Whether two specs as parsed say the same, nodeSelector aside. */
+export function sameSpec(a: AppliedSpec, b: AppliedSpec): boolean {
+  return a === b || textOf(a) === textOf(b);
+}
+
+/** Parsed specs have their members in one order, so equal ones have equal texts. */
+function textOf(spec: AppliedSpec): string {
+  const known = textBySpec.get(spec) ?? JSON.stringify(toAppliedSpec(spec));
+  textBySpec.set(spec, known);
+  return known;
+}

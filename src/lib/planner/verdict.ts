@@ -1,0 +1,89 @@
+/** Whether a spec may take force, and by what a pool's blocks are dealt if not (R5). */
+import { assignable, type Division, indexOf } from "../api/division.ts";
+import type { AppliedSpec } from "../api/types.ts";
+import { addressBits, type Range } from "../ip/address.ts";
+import type { Held } from "./block_entry.ts";
+import { type Terms, termsOf, termsWith } from "./terms.ts";
+
+/** What R5 says about a pool's present spec. */
+export interface Verdict {
+  /** What blocks are dealt by; undefined when nothing says it: no valid spec, and none was ever accepted. */
+  readonly terms: Terms | undefined;
+  /** Whether those are the terms of the present spec. */
+  readonly accepted: boolean;
+  /** Whether the terms were inferred from the entries; then gateways of entries are not known better than the entries say. */
+  readonly inferred: boolean;
+  /** The blocks that keep the present spec from being accepted. */
+  readonly wouldMove: readonly Held[];
+}
+
+/** What the verdict is found from. */
+export interface Claims {
+  /** The present spec, if it is valid. */
+  readonly spec: AppliedSpec | undefined;
+  /** status.appliedSpec, if it is there and valid. */
+  readonly applied: AppliedSpec | undefined;
+  /** All entries of status.allocations that can be read. */
+  readonly entries: readonly Held[];
+  /** Those whose nodes keep them. */
+  readonly staying: readonly Held[];
+  /** Whether the pool is annotated so that blocks may move. */
+  readonly mayMove: boolean;
+}
+
+/** Finds the terms in force: the spec's unless a block that a node keeps would move by them. */
+export function judge({ spec, applied, entries, staying, mayMove }: Claims): Verdict {
+  const asked = spec && termsOf(spec);
+  const before = applied ? termsOf(applied) : asked && inferTerms(asked, entries);
+  if (asked === undefined) return { terms: before, accepted: false, inferred: false, wouldMove: [] };
+  const accept = { terms: asked, accepted: true, inferred: false, wouldMove: [] };
+  if (mayMove || before === undefined) return accept;
+  const wouldMove = staying.filter(
+    ({ block }) => indexOf(before.division, block) !== undefined && indexOf(asked.division, block) === undefined,
+  );
+  if (wouldMove.length === 0) return accept;
+  return { terms: before, accepted: false, inferred: applied === undefined, wouldMove };
+}
+
+/** The terms that entries agree on among themselves, where no spec was recorded as accepted (a status that the original left). */
+function inferTerms(asked: Terms, entries: readonly Held[]): Terms | undefined {
+  if (entries.every(({ block }) => indexOf(asked.division, block) !== undefined)) return asked;
+  const division = inferDivision(asked.division, entries);
+  return division && termsWith(asked.spec, division);
+}
+
+/**
+ * The division that the largest group of entries agrees on: blocks of one size, at the same distance from multiples of it.
+ * Which network was divided the entries do not say: it is the asked one's if they lie in it as its own blocks of that size
+ * would, else it reaches from the first of them to the last.
+ */
+function inferDivision(asked: Division, entries: readonly Held[]): Division | undefined {
+  const groups = new Map<string, Range[]>();
+  for (const { block } of entries) {
+    if (block.family !== asked.family) continue;
+    const blockSize = block.last - block.first + 1n;
+    const key = `${blockSize} ${block.first % blockSize}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [block]);
+    else group.push(block);
+  }
+  let largest: Range[] = [];
+  for (const group of groups.values()) if (group.length > largest.length) largest = group;
+  return largest.length === 0 ? undefined : divisionOfGroup(asked, largest);
+}
+
+function divisionOfGroup(asked: Division, group: readonly Range[]): Division | undefined {
+  let { first, last } = group[0] ?? asked.network;
+  const blockSize = last - first + 1n;
+  for (const block of group) {
+    if (block.first < first) first = block.first;
+    if (block.last > last) last = block.last;
+  }
+  const isPrefix = asked.nodePrefixLength !== undefined;
+  const nodePrefixLength = addressBits(asked.family) - (blockSize.toString(2).length - 1);
+  const shape = { family: asked.family, network: asked.network, blockSize, ...(isPrefix && { nodePrefixLength }) };
+  const end = isPrefix ? asked.network.last : assignable(asked.network).last;
+  const inAsked = first >= asked.first && last <= end && (first - asked.first) % blockSize === 0n;
+  if (inAsked) return { ...shape, first: asked.first, count: (end - asked.first + 1n) / blockSize };
+  return { ...shape, first, count: (last - first + 1n) / blockSize };
+}
