@@ -38,7 +38,8 @@ export function cutIntoFrames(bytes: Buffer): Buffer[] {
 }
 
 export function fields(pairs: Readonly<Record<string, string>>): Buffer {
-  return Buffer.concat(Object.entries(pairs).map(([name, value]) => encodeField(name, value)));
+  const block = Object.entries(pairs).map(([name, value]) => encodeField(name, value));
+  return Buffer.from(block.join(""), "latin1");
 }
 
 export const RESPONSE_FIELDS = fields({ ":status": "200", "content-type": "application/grpc" });

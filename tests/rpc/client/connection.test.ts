@@ -168,6 +168,7 @@ for (const [what, parts, expected] of [
   ],
   ["a message that is not UTF-8", [trailersOnly(5, { "grpc-message": "%ff!" })], /^status 5 \ufffd!$/],
   ["a status without a message", [trailersOnly(14)], /^status 14 unix:\/\/\/run\/d.sock answered UNAVAILABLE$/],
+  ["a message of blanks", [trailersOnly(14, { "grpc-message": "%0A%01 " })], /^status 14 .* answered UNAVAILABLE$/],
   ["a status that does not exist", [trailersOnly(17)], /^status 2 /],
   ["a status that is no number", [trailersOnly("x")], /^status 2 /],
   ["HTTP 400", [headers(fields({ ":status": "400" }))], /^status 13 unix:.* HTTP status 400 and no content type/],

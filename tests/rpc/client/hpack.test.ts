@@ -8,6 +8,10 @@ function decode(hex: string): Record<string, string> | string {
   return result.ok ? Object.fromEntries(result.value) : result.error;
 }
 
+function encode(name: string, value: string): Buffer {
+  return Buffer.from(encodeField(name, value), "latin1");
+}
+
 function text(value: string): string {
   return Buffer.from(value, "latin1").toString("hex");
 }
@@ -56,7 +60,7 @@ for (const [what, hex, error] of [
 }
 
 test("a header list is bounded by its size when decoded", () => {
-  const field = encodeField("a", "x".repeat(1000));
+  const field = encode("a", "x".repeat(1000));
   const fits = Math.floor(HEADER_LIST_MAX / (1 + 1000 + 32));
   assert.ok(decodeHeaders(Buffer.concat(Array.from({ length: fits }, () => field))).ok);
   const result = decodeHeaders(Buffer.concat(Array.from({ length: fits + 1 }, () => field)));
@@ -66,7 +70,7 @@ test("a header list is bounded by its size when decoded", () => {
 for (const length of [0, 1, 126, 127, 128, 254, 255, 256, 16383, 16384, 60000]) {
   test(`a value of ${length} bytes comes back as it was written`, () => {
     const value = "v".repeat(length);
-    const result = decodeHeaders(encodeField("x-name", value));
+    const result = decodeHeaders(encode("x-name", value));
     assert.is(result.ok && result.value.get("x-name"), value);
   });
 }

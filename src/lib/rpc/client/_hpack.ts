@@ -201,27 +201,29 @@ class BlockReader {
   }
 }
 
-/** A literal field without indexing, RFC 7541 section 6.2.2: `name` is the text or an index into the static table. */
-export function encodeField(name: string | number, value: string): Buffer {
-  const start = typeof name === "number" ? encodeInteger(name, 4) : Buffer.concat([Buffer.of(0), encodeText(name)]);
-  return Buffer.concat([start, encodeText(value)]);
+/**
+ * A literal field without indexing, RFC 7541 section 6.2.2, as latin1: a header block is such texts behind each other.
+ * `name` is the text or an index into the static table.
+ */
+export function encodeField(name: string | number, value: string): string {
+  const start = typeof name === "number" ? encodeInteger(name, 4) : `\0${encodeText(name)}`;
+  return start + encodeText(value);
 }
 
-function encodeText(text: string): Buffer {
-  const bytes = Buffer.from(text, "latin1");
-  return Buffer.concat([encodeInteger(bytes.length, 7), bytes]);
+function encodeText(text: string): string {
+  return encodeInteger(text.length, 7) + text;
 }
 
-function encodeInteger(value: number, prefix: number): Buffer {
+function encodeInteger(value: number, prefix: number): string {
   const mask = (1 << prefix) - 1;
   if (value < mask) {
-    return Buffer.of(value);
+    return String.fromCharCode(value);
   }
-  const bytes = [mask];
+  let bytes = String.fromCharCode(mask);
   let rest = value - mask;
   while (rest >= 0x80) {
-    bytes.push((rest & 0x7f) | 0x80);
+    bytes += String.fromCharCode((rest & 0x7f) | 0x80);
     rest >>= 7;
   }
-  return Buffer.from([...bytes, rest]);
+  return bytes + String.fromCharCode(rest);
 }

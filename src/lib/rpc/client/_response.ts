@@ -1,6 +1,6 @@
-import { fail, ok, type Result } from "../../result.ts";
+import { ok, type Result } from "../../result.ts";
 import type { Headers } from "./_hpack.ts";
-import { decodeMessage, oneLine, parseStatus, statusCode, statusName, statusOfHttp } from "./_status.ts";
+import { decodeMessage, failure, oneLine, parseStatus, type StatusName, statusName, statusOfHttp } from "./_status.ts";
 import type { CallFailure } from "./call.ts";
 
 /** Largest message taken, in bytes: what gRPC servers and clients take unless told otherwise. */
@@ -50,7 +50,7 @@ export class Response {
 
   #head(headers: Headers, last: boolean): Outcome | undefined {
     const http = headers.get(":status") ?? "";
-    if (!/^[1-5][0-9][0-9]$/.test(http)) {
+    if (http !== "200" && !/^[1-5][0-9][0-9]$/.test(http)) {
       return this.#broken("the answer has no HTTP status");
     }
     if (http.startsWith("1")) {
@@ -61,19 +61,16 @@ export class Response {
       return this.#ended(headers);
     }
     const type = headers.get("content-type") ?? "";
-    if (http !== "200" || !/^application\/grpc($|[+;])/.test(type)) {
+    if (http !== "200" || (type !== "application/grpc" && !/^application\/grpc[+;]/.test(type))) {
       return this.#notGrpc(http, type);
     }
     return last ? this.#broken("the answer ended without a gRPC status") : undefined;
   }
 
   #notGrpc(http: string, type: string): Outcome {
-    const content = type === "" ? "no content type" : `content type ${oneLine(type)}`;
-    return fail({
-      type: "status",
-      status: statusOfHttp(Number(http)),
-      message: `${this.#target} answered with HTTP status ${http} and ${content} instead of gRPC`,
-    });
+    const content = type === "" ? "no content type" : `content type ${type}`;
+    const message = `${this.#target} answered with HTTP status ${http} and ${content} instead of gRPC`;
+    return failure("status", statusOfHttp(Number(http)), message);
   }
 
   #trailers(headers: Headers, last: boolean): Outcome {
@@ -85,9 +82,9 @@ export class Response {
 
   #ended(headers: Headers): Outcome {
     const status = parseStatus(headers.get("grpc-status") ?? "");
-    if (status !== statusCode("OK")) {
-      const text = oneLine(decodeMessage(headers.get("grpc-message") ?? ""));
-      return fail({ type: "status", status, message: text || `${this.#target} answered ${statusName(status)}` });
+    if (status !== 0) {
+      const words = oneLine(decodeMessage(headers.get("grpc-message") ?? ""));
+      return failure("status", status, words || `${this.#target} answered ${statusName(status)}`);
     }
     if (this.#messageSize === undefined || this.#size < PREFIX_SIZE + this.#messageSize) {
       return this.#broken(this.#size === 0 ? "status OK came without a message" : "the message is cut short");
@@ -120,7 +117,7 @@ export class Response {
     return Buffer.concat(this.#chunks);
   }
 
-  #broken(what: string, status: Parameters<typeof statusCode>[0] = "INTERNAL"): Outcome {
-    return fail({ type: "protocol", status: statusCode(status), message: `${this.#target}: ${what}` });
+  #broken(what: string, status: StatusName = "INTERNAL"): Outcome {
+    return failure("protocol", status, `${this.#target}: ${what}`);
   }
 }

@@ -1,4 +1,6 @@
+import { fail } from "../../result.ts";
 import type { ErrorName } from "./_frames.ts";
+import type { CallFailure } from "./call.ts";
 
 /** Names of the gRPC status codes, by number. */
 const STATUS_NAMES = [
@@ -21,7 +23,8 @@ const STATUS_NAMES = [
   "UNAUTHENTICATED",
 ] as const;
 
-type StatusName = (typeof STATUS_NAMES)[number];
+/** Name of a gRPC status code. */
+export type StatusName = (typeof STATUS_NAMES)[number];
 
 /** The number of a gRPC status code. */
 export function statusCode(name: StatusName): number {
@@ -35,8 +38,8 @@ export function statusName(code: number): StatusName {
 
 /** The code in a `grpc-status` header; what is no code counts as UNKNOWN. */
 export function parseStatus(text: string): number {
-  const code = /^[0-9]{1,2}$/.test(text) ? Number(text) : Number.NaN;
-  return STATUS_NAMES[code] === undefined ? statusCode("UNKNOWN") : code;
+  const code = Number(text);
+  return STATUS_NAMES[code] === undefined || `${code}` !== text ? statusCode("UNKNOWN") : code;
 }
 
 /** The code for an answer that has an HTTP status but no gRPC status (gRPC's "HTTP to gRPC Status Code Mapping"). */
@@ -90,4 +93,14 @@ export function decodeMessage(header: string): string {
 export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must go
   return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, " ").trim();
+}
+
+/** A failure; its message, parts of which may come from outside, becomes one line. */
+export function failure(
+  type: CallFailure["type"],
+  status: StatusName | number,
+  message: string,
+): { readonly ok: false; readonly error: CallFailure } {
+  const code = typeof status === "number" ? status : statusCode(status);
+  return fail({ type, status: code, message: oneLine(message) });
 }

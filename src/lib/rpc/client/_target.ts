@@ -10,19 +10,21 @@ const PATH_MAX = 107;
 
 /** The address behind a call's target; the error says what is wrong with it, without naming it. */
 export function parseTarget(target: string): Result<Address, string> {
-  const [, scheme, rest = ""] = /^([a-z][a-z0-9+.-]*):(.*)$/is.exec(target) ?? [];
-  switch (scheme) {
-    case undefined:
-      return parsePath(target);
-    case "unix":
-      return rest.startsWith("//") && !rest.startsWith("///")
-        ? fail("unix:// needs an absolute path behind it: unix:///path")
-        : parsePath(rest.replace(/^\/\/(?=\/)/, ""));
-    case "tcp":
-      return parseHostPort(rest);
-    default:
-      return fail(`the scheme is not known: it must be ${FORMS}`);
+  if (target.startsWith("unix://")) {
+    return target.startsWith("unix:///")
+      ? parsePath(target.slice("unix://".length))
+      : fail("unix:// needs an absolute path behind it: unix:///path");
   }
+  if (target.startsWith("unix:")) {
+    return parsePath(target.slice("unix:".length));
+  }
+  if (target.startsWith("tcp:")) {
+    return parseHostPort(target.slice("tcp:".length));
+  }
+  if (!target.startsWith("/") && /^[A-Za-z][A-Za-z0-9+.-]*:/.test(target)) {
+    return fail(`the scheme is not known: it must be ${FORMS}`);
+  }
+  return parsePath(target);
 }
 
 function parsePath(path: string): Result<Address, string> {
@@ -39,7 +41,7 @@ function parsePath(path: string): Result<Address, string> {
 }
 
 function parseHostPort(rest: string): Result<Address, string> {
-  const [, bracketed, plain, digits] = /^\/\/(?:\[([0-9a-f:.%a-z]+)\]|([^\s:/[\]]+)):([0-9]{1,5})$/i.exec(rest) ?? [];
+  const [, bracketed, plain, digits] = /^\/\/(?:\[([0-9a-zA-Z:.%_-]+)\]|([^\s:/[\]]+)):([0-9]{1,5})$/.exec(rest) ?? [];
   const host = bracketed ?? plain;
   const port = Number(digits);
   if (host === undefined || !(port >= 1 && port <= 65535)) {

@@ -1,8 +1,8 @@
 import { connect, type Socket } from "node:net";
-import { fail, type Result } from "../../result.ts";
+import type { Result } from "../../result.ts";
 import { explainConnectError } from "./_connect.ts";
 import { checkRequest } from "./_request.ts";
-import { oneLine, statusCode } from "./_status.ts";
+import { failure, statusCode } from "./_status.ts";
 import { type Address, parseTarget } from "./_target.ts";
 import { Connection } from "./connection.ts";
 
@@ -48,19 +48,17 @@ const RETRY_MS = 20;
  * for a look-up of a host's name that has not ended yet.
  */
 export function call(options: UnaryCall): Promise<Result<Uint8Array, CallFailure>> {
-  const target = oneLine(options.target);
-  const address = parseTarget(options.target);
+  const { target } = options;
+  const address = parseTarget(target);
   if (!address.ok) {
-    const message = `target ${JSON.stringify(target)}: ${address.error}`;
-    return Promise.resolve(fail({ type: "target", status: statusCode("INVALID_ARGUMENT"), message }));
+    return Promise.resolve(failure("target", "INVALID_ARGUMENT", `target "${target}": ${address.error}`));
   }
   const fault = checkRequest(options);
   if (fault !== undefined) {
-    const message = `${target}: ${fault}`;
-    return Promise.resolve(fail({ type: "protocol", status: statusCode("INVALID_ARGUMENT"), message }));
+    return Promise.resolve(failure("protocol", "INVALID_ARGUMENT", `${target}: ${fault}`));
   }
-  const timeoutMs = Math.min(options.timeoutMs, TIMER_MAX);
-  return new Promise((resolve) => new Exchange({ ...options, target, timeoutMs }, address.value, resolve).start());
+  const timeoutMs = options.timeoutMs > 0 ? Math.min(options.timeoutMs, TIMER_MAX) : 0;
+  return new Promise((resolve) => new Exchange({ ...options, timeoutMs }, address.value, resolve).start());
 }
 
 type Outcome = Result<Uint8Array, CallFailure>;
@@ -133,7 +131,7 @@ class Exchange {
       this.#retry = setTimeout(() => this.#connect(), RETRY_MS);
     } else {
       const message = `connect ${this.#call.target}: ${explainConnectError(this.#address, error)}`;
-      this.#finish(fail({ type: "connect", status: statusCode("UNAVAILABLE"), message }));
+      this.#finish(failure("connect", "UNAVAILABLE", message));
     }
   }
 
@@ -147,8 +145,7 @@ class Exchange {
   #expired(words: string): Outcome {
     const { target, timeoutMs } = this.#call;
     const what = this.#connected ? `${target} did not answer` : `connect ${target}: no connection`;
-    const message = `${what} within ${timeoutMs / 1000} s${words}`;
-    return fail({ type: "deadline", status: statusCode("DEADLINE_EXCEEDED"), message });
+    return failure("deadline", "DEADLINE_EXCEEDED", `${what} within ${timeoutMs / 1000} s${words}`);
   }
 
   #finish(outcome: Outcome): void {

@@ -1,9 +1,8 @@
-import { fail } from "../../result.ts";
 import * as h2 from "./_frames.ts";
 import { decodeHeaders, HEADER_LIST_MAX } from "./_hpack.ts";
 import { requestHeaders } from "./_request.ts";
 import { type Outcome, prefixed, Response } from "./_response.ts";
-import { oneLine, statusCode, statusOfReset } from "./_status.ts";
+import { failure, statusOfReset } from "./_status.ts";
 import { DEFAULT_WINDOW, Upload } from "./_upload.ts";
 import type { UnaryCall } from "./call.ts";
 
@@ -97,7 +96,7 @@ export class Connection {
   closed(reason?: string): Outcome {
     const why = [reason, this.#goaway].filter((text) => text !== undefined).join("; ");
     const message = `${this.#call.target} closed the connection without an answer${why === "" ? "" : ` (${why})`}`;
-    this.#outcome ??= fail({ type: "protocol", status: statusCode("UNAVAILABLE"), message });
+    this.#outcome ??= failure("protocol", "UNAVAILABLE", message);
     return this.#outcome;
   }
 
@@ -108,11 +107,8 @@ export class Connection {
 
   #violated({ code, what }: h2.Violation): void {
     this.#send.push(h2.frame(h2.GOAWAY, 0, 0, h2.uint32(0, h2.ERROR_NAMES.indexOf(code))));
-    this.#outcome = fail({
-      type: "protocol",
-      status: statusCode(this.#frames > 0 ? "INTERNAL" : "UNAVAILABLE"),
-      message: `${this.#call.target} broke the rules of HTTP/2: ${what}`,
-    });
+    const message = `${this.#call.target} broke the rules of HTTP/2: ${what}`;
+    this.#outcome = failure("protocol", this.#frames > 0 ? "INTERNAL" : "UNAVAILABLE", message);
   }
 
   #frame(frame: h2.Frame | "too large"): h2.Violation | undefined {
@@ -207,7 +203,7 @@ export class Connection {
   #reset(code: number): undefined {
     const name = h2.ERROR_NAMES[code];
     const message = `${this.#call.target} reset the call (${name ?? `error ${code}`})`;
-    this.#outcome = fail({ type: "status", status: statusOfReset(name), message });
+    this.#outcome = failure("status", statusOfReset(name), message);
   }
 
   #settings(frame: h2.Frame): h2.Violation | undefined {
@@ -248,12 +244,12 @@ export class Connection {
 
   #goingAway(payload: Buffer): undefined {
     const code = payload.readUInt32BE(4);
-    const debug = oneLine(payload.subarray(8, 208).toString("utf8"));
+    const debug = payload.toString("utf8", 8, 208);
     const name = h2.ERROR_NAMES[code] ?? `error ${code}`;
     this.#goaway = `it is going away: ${name}${debug === "" ? "" : `, ${debug}`}`;
     if ((payload.readUInt32BE() & 0x7fffffff) < STREAM) {
       const message = `${this.#call.target} did not take the call: ${this.#goaway}`;
-      this.#outcome = fail({ type: "status", status: statusCode("UNAVAILABLE"), message });
+      this.#outcome = failure("status", "UNAVAILABLE", message);
     }
   }
 
