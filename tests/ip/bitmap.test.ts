@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { SparseBitmap } from "../../src/lib/ip/bitmap.ts";
@@ -48,6 +50,23 @@ test("R9 a search over the whole IPv6 space passes full pages only", () => {
   assert.is(bitmap.count(0n, 2n ** 128n - 1n), 65_000);
   bitmap.clear(64_999n);
   assert.is(bitmap.nextClear(0n, 64_999n), 64_999n);
+});
+
+test("R9 a page goes when the last of its values goes", () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const used = (): number => {
+    collect();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const bitmap = new SparseBitmap();
+  const before = used();
+  for (let i = 0n; i < 50_000n; i++) {
+    bitmap.set(i << 12n);
+    if (i > 0n) bitmap.clear((i - 1n) << 12n);
+  }
+  assert.ok(used() - before < 1_000_000, "50,000 pages would be 6.4 MB");
+  assert.is(bitmap.size, 1);
 });
 
 test("a bitmap equals a naive set in 40,000 random steps", () => {

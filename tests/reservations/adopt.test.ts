@@ -152,6 +152,31 @@ test("R1 an address outside the usable ones of the block is no help to an exhaus
   refused(add(ledger, "c1-again", [one], samePod), "ResourceExhausted");
 });
 
+test("R1 what the pod's earlier sandbox held and gave back is not taken over from the one who has it now", () => {
+  const ledger = new Ledger();
+  add(ledger, "c1", [one]);
+  del(ledger, "c1", [one]);
+  add(ledger, "c2", [one]);
+  refused(add(ledger, "c1-again", [one], samePod), "ResourceExhausted");
+});
+
+test("R1 an equal address that the pod's earlier sandbox holds of another pool is no help", () => {
+  const ledger = new Ledger();
+  const twin = ready(ipPool("twin", { subnet: "10.30.0.0/24", perNodeBlockSize: 1 }, "10.30.0.1-10.30.0.1"));
+  add(ledger, "c1", [twin]);
+  add(ledger, "c2", [one]);
+  refused(add(ledger, "c1-again", [one], samePod), "ResourceExhausted");
+  refused(add(ledger, "c1-again", [one], { ...samePod, requested: ["10.30.0.1"] }), "ResourceExhausted");
+});
+
+test("R1 an equal number of the other family is no help to an exhausted pool", () => {
+  const ledger = new Ledger();
+  const six = ready(ipPool("tiny", { subnet: "::a1e:0/120", perNodeBlockSize: 1 }, "::a1e:1-::a1e:1"));
+  add(ledger, "c1", [six]);
+  add(ledger, "c2", [one]);
+  refused(add(ledger, "c1-again", [one], samePod), "ResourceExhausted");
+});
+
 const byName: readonly [name: string, ask: Parameters<typeof add>[3]][] = [
   ["a static address", { requested: ["192.168.0.20"] }],
   ["an index", { choice: { type: "index", index: 19 } }],

@@ -365,6 +365,8 @@ const indexes: readonly [pool: NodePool, index: number, expected: string | undef
   [pool1, 24, undefined],
   [pool1, -1, undefined],
   [pool1, 0, undefined],
+  [pool2, 0, "10.10.0.9"],
+  [pool2, -1, undefined],
   [pool1, 2 ** 31 - 1, undefined],
   [excluding, 9, "192.168.0.10"],
   [excluding, 21, "192.168.0.22"],

@@ -168,6 +168,12 @@ test("R4 a repeated answer that is the gateway's own address still carries no ga
   assert.is(granted(add(ledger, "c1", [pool1]))[0]?.withGateway, false);
 });
 
+test("R4 a repeated answer carries no gateway where the gateway's own address is asked for now", () => {
+  const ledger = new Ledger();
+  assert.is(granted(add(ledger, "c1", [pool1], { requested: ["192.168.0.1"] }))[0]?.withGateway, true);
+  assert.is(granted(add(ledger, "c1", [pool1], { choice: { type: "gateway" } }))[0]?.withGateway, false);
+});
+
 test("R4 holding an address of some but not all pools is AlreadyExists, and nothing is reserved", () => {
   const ledger = new Ledger();
   add(ledger, "c1", [pool1]);

@@ -121,6 +121,16 @@ test("several transactions are taken back from the last to the first", () => {
   assert.equal(outcome(add(ledger, "c9", [pool2])), ["10.10.0.10"]);
 });
 
+test("transactions that failed together are taken back together", () => {
+  const ledger = new Ledger();
+  granted(add(ledger, "c1", [pool2]));
+  const kept = sorted(ledger.snapshot());
+  ledger.takeChanges();
+  for (const container of ["c2", "c3"]) granted(add(ledger, container, [pool2]));
+  ledger.undo(ledger.takeChanges());
+  assert.equal(sorted(ledger.snapshot()), kept);
+});
+
 test("a replay of the steps gives the same state, and a second one of the same steps changes nothing", () => {
   const ledger = new Ledger();
   const journal: Change[] = [];
@@ -216,6 +226,14 @@ test("the last page says that it is the last, also when it is full or empty", ()
     ],
   );
   assert.equal(ledger.list({ limit: 2, from: 1_000 }), { reservations: [], next: undefined });
+});
+
+test("a listing walks no places that were left by those who went", () => {
+  const ledger = new Ledger();
+  for (let i = 0; i < 1_000; i++)
+    ledger.release(granted(add(ledger, `c${i}`, [pool1])).map(({ reservation }) => reservation));
+  for (const container of ["a", "b"]) granted(add(ledger, container, [pool1]));
+  assert.is(ledger.list({ limit: 1 }).next, 1);
 });
 
 test("a listing can be narrowed to a container, an interface, or one attachment", () => {

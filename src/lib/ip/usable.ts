@@ -33,8 +33,7 @@ export function unassignable(network: Network): readonly Interval[] {
 export function usableAddresses(geometry: BlockGeometry): IntervalSet {
   const { block, network, gateway } = geometry;
   const taken: Interval[] = [...unassignable(network), ...geometry.exclusions.clip(block).intervals];
-  for (const { first, last } of geometry.indexExclusions.clip({ first: 0n, last: block.last - block.first })
-    .intervals) {
+  for (const { first, last } of geometry.indexExclusions.intervals) {
     taken.push({ first: block.first + first, last: block.first + last });
   }
   if (gateway?.family === network.family) taken.push({ first: gateway.value, last: gateway.value });

@@ -133,9 +133,8 @@ function chooseAll(request: AllocateRequest, state: State): Result<readonly Deci
   const { pools, attachment, owner, choice, allowStaticInOtherBlocks } = request;
   const byName = matchRequested(request);
   if (!byName.ok) return byName;
-  const abandoned = state.records
-    .ofPod(podUID({ owner }), attachment.ifname)
-    .filter(({ containerID }) => containerID !== "" && containerID !== attachment.containerID);
+  // Nothing of it is the attachment's own or to be adopted in a pool of the request, or there would be nothing to choose.
+  const abandoned = state.records.ofPod(podUID({ owner }), attachment.ifname);
   const decisions: Decision[] = [];
   for (const pool of pools) {
     const circumstances = { pool, occupancy: state.occupancyOf(pool.id), abandoned, allowStaticInOtherBlocks };
