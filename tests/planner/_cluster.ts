@@ -76,7 +76,7 @@ export class Cluster {
     this.#clock.observe(uid, pool.status?.released ?? []);
     return plan({
       pool,
-      nodes: this.nodes.values(),
+      nodes: [...this.nodes.values()],
       now: new Date(this.time),
       rest: this.#clock.rules(uid, this.delayMs),
       overlapsWith: others.get(poolKey(pool)) ?? [],

@@ -102,6 +102,18 @@ export function sameEntry(a: Allocation, b: Allocation): boolean {
   return "startIP" in b && a.startIP === b.startIP && a.endIP === b.endIP;
 }
 
+/** Whether two lists of entries say the same in the same order. */
+export function sameEntries(a: readonly Allocation[], b: readonly Allocation[]): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let index = 0; index < a.length; index++) {
+    const one = a[index];
+    const other = b[index];
+    if (one === undefined || other === undefined || !sameEntry(one, other)) return false;
+  }
+  return true;
+}
+
 /** The entry's block as people write it: `10.10.0.1-10.10.0.8`, `10.10.1.0/24`. */
 export function blockText(entry: Allocation): string {
   return "prefix" in entry ? entry.prefix : `${entry.startIP}-${entry.endIP}`;

@@ -1,11 +1,12 @@
 /** Gives blocks to the nodes that have none: what they had before, what is set aside for them, else the lowest free one. */
 import { blockAt, type Division, indexOf } from "../api/division.ts";
 import type { Allocation, Released } from "../api/types.ts";
-import type { Range } from "../ip/address.ts";
+import { overlaps, type Range } from "../ip/address.ts";
 import { type Interval, IntervalSet } from "../ip/intervals.ts";
 import { type Held, type StaticBlock, sameRange, writeEntry, writeStaticEntry } from "./block_entry.ts";
 import { disjoint } from "./keep.ts";
-import { Occupied } from "./occupied.ts";
+import type { Occupied } from "./occupied.ts";
+import type { Standing } from "./standing.ts";
 import type { Terms } from "./terms.ts";
 
 /** A static allocation whose prefix is not free for it, or whose node keeps another one (R5). */
@@ -19,7 +20,7 @@ export interface WaitingStatic {
 export interface Dealt {
   readonly entries: readonly Held[];
   /** What goes on resting: without what its node got back. */
-  readonly resting: readonly Held<Released<Allocation>>[];
+  readonly resting: readonly HeldReleased[];
   /** Nodes that find no free block, in name order. */
   readonly waiting: readonly string[];
   readonly waitingStatics: readonly WaitingStatic[];
@@ -27,48 +28,53 @@ export interface Dealt {
   readonly free: bigint;
 }
 
+type HeldReleased = Held<Released<Allocation>>;
+
 /**
  * Deals to each of `nodes`.
  *
  * @param terms undefined when nothing says how to divide: then nodes only get back what they had.
+ * @param standing the nodes that have blocks already.
  * @param nodes names of the nodes without a block, in name order.
  */
 export function deal(
   terms: Terms | undefined,
-  kept: readonly Held[],
-  resting: readonly Held<Released<Allocation>>[],
+  standing: Standing,
+  resting: readonly HeldReleased[],
   nodes: readonly string[],
 ): Dealt {
-  const returned = giveBack(terms, kept, resting, nodes);
-  const back = new Set(returned.map(({ nodeName }) => nodeName));
-  const backBlocks = new Set<Held>(returned);
-  const stillResting = resting.filter((held) => !backBlocks.has(held));
+  const returned = giveBack(terms, standing, resting, nodes);
   const entries: Held[] = returned.map(({ nodeName, block, entry: { releasedAt: _, reason: __, ...entry } }) => ({
     nodeName,
     block,
     entry,
   }));
-  const left = nodes.filter((name) => !back.has(name));
+  const back = new Set<Held>(returned);
+  const stillResting = resting.filter((held) => !back.has(held));
   if (terms === undefined) return { entries, resting: stillResting, waiting: [], waitingStatics: [], free: 0n };
 
-  const holders = [...kept, ...returned];
-  const taken = new Occupied([...holders, ...stillResting].map(({ block }) => block));
-  const { given, waitingStatics } = dealStatics(terms, holders, stillResting, taken, new Set(left));
+  const taken = standing.occupied.with([...returned, ...stillResting].map(({ block }) => block));
+  const served = new Set(returned.map(({ nodeName }) => nodeName));
+  const left = nodes.filter((name) => !served.has(name));
+  const { given, waitingStatics } = dealStatics(terms, standing, entries, stillResting, taken, new Set(left));
   entries.push(...given);
-  const served = new Set([
-    ...given.map(({ nodeName }) => nodeName),
-    ...waitingStatics.map(({ wanted }) => wanted.nodeName),
-  ]);
-  const waiting: string[] = [];
+  for (const { nodeName } of given) served.add(nodeName);
+  for (const { wanted } of waitingStatics) served.add(wanted.nodeName);
+
   const free = freeIndexes(terms, taken);
   const next = lowestFirst(free);
+  const waiting: string[] = [];
+  let dealt = 0n;
   for (const nodeName of left) {
     if (served.has(nodeName)) continue;
     const index = next();
-    if (index === undefined) waiting.push(nodeName);
-    else entries.push(newBlock(terms, nodeName, index));
+    if (index === undefined) {
+      waiting.push(nodeName);
+      continue;
+    }
+    entries.push(newBlock(terms, nodeName, index));
+    dealt++;
   }
-  const dealt = BigInt(entries.length - returned.length - given.length);
   return { entries, resting: stillResting, waiting, waitingStatics, free: free.count() - dealt };
 }
 
@@ -80,37 +86,32 @@ function newBlock({ spec, division }: Terms, nodeName: string, index: bigint): H
 /** What nodes that come back had last, where it still is a block worth having that nothing is set aside for (R7). */
 function giveBack(
   terms: Terms | undefined,
-  kept: readonly Held[],
-  resting: readonly Held<Released<Allocation>>[],
+  standing: Standing,
+  resting: readonly HeldReleased[],
   nodes: readonly string[],
-): readonly Held<Released<Allocation>>[] {
+): readonly HeldReleased[] {
   if (resting.length === 0) return [];
   const without = new Set(nodes);
-  const last = new Map<string, Held<Released<Allocation>>>();
+  const last = new Map<string, HeldReleased>();
   for (const held of resting) {
-    if (without.has(held.nodeName) && (terms === undefined || isWorthHaving(terms, held)))
-      last.set(held.nodeName, held);
+    if (!without.has(held.nodeName) || standing.occupied.overlaps(held.block)) continue;
+    if (terms === undefined || isWorthHaving(terms, held)) last.set(held.nodeName, held);
   }
-  if (last.size === 0) return [];
-  const wanted = new Set(last.values());
-  const fits = disjoint<Allocation>([...kept, ...wanted]).kept;
-  return fits.filter((held): held is Held<Released<Allocation>> => wanted.has(held as Held<Released<Allocation>>));
+  return disjoint([...last.values()]).kept;
 }
 
-function isWorthHaving(
-  { division, usability, staticByNode, staticByFirst }: Terms,
-  { nodeName, block }: Held,
-): boolean {
-  const index = indexOf(division, block);
+function isWorthHaving({ division, usability, staticByNode, staticByFirst }: Terms, held: Held): boolean {
+  const index = indexOf(division, held.block);
   if (index === undefined) return false;
-  const own = staticByNode.get(nodeName);
-  if (own !== undefined) return sameRange(own.block, block);
-  return !staticByFirst.has(block.first) && !usability.undealable.contains(index);
+  const own = staticByNode.get(held.nodeName);
+  if (own !== undefined) return sameRange(own.block, held.block);
+  return !staticByFirst.has(held.block.first) && !usability.undealable.contains(index);
 }
 
 function dealStatics(
   { spec, statics }: Terms,
-  holders: readonly Held[],
+  standing: Standing,
+  returned: readonly Held[],
   resting: readonly Held[],
   taken: Occupied,
   left: ReadonlySet<string>,
@@ -118,14 +119,13 @@ function dealStatics(
   const given: Held[] = [];
   const waitingStatics: WaitingStatic[] = [];
   if (statics.length === 0) return { given, waitingStatics };
-  const byNode = new Map(holders.map((held) => [held.nodeName, held]));
-  const everybody = [...holders, ...resting];
+  const back = new Map(returned.map((held) => [held.nodeName, held]));
   for (const wanted of statics) {
-    const own = wanted.nodeName === "" ? undefined : byNode.get(wanted.nodeName);
+    const own = standing.byNode.get(wanted.nodeName) ?? back.get(wanted.nodeName);
     if (own !== undefined) {
       if (!sameRange(own.block, wanted.block)) waitingStatics.push({ wanted, holder: own.nodeName });
     } else if (taken.overlaps(wanted.block)) {
-      waitingStatics.push({ wanted, holder: holderOf(wanted.block, everybody) });
+      waitingStatics.push({ wanted, holder: holderOf(wanted.block, standing.holders, returned, resting) });
     } else if (left.has(wanted.nodeName)) {
       given.push({ nodeName: wanted.nodeName, block: wanted.block, entry: writeStaticEntry(spec, wanted) });
     }
@@ -133,17 +133,20 @@ function dealStatics(
   return { given, waitingStatics };
 }
 
-function holderOf(block: Range, holders: readonly Held[]): string {
-  return holders.find((held) => held.block.first <= block.last && block.first <= held.block.last)?.nodeName ?? "";
+function holderOf(block: Range, ...lists: readonly (readonly Held[])[]): string {
+  for (const list of lists) {
+    const holder = list.find((held) => overlaps(held.block, block));
+    if (holder !== undefined) return holder.nodeName;
+  }
+  return "";
 }
 
 /** Indexes of the blocks that may be dealt: nobody has an address of them, nothing is set aside in them, they are usable. */
 function freeIndexes({ division, usability, statics }: Terms, taken: Occupied): IntervalSet {
-  const occupied = [
-    ...taken.of(division.family).intervals,
-    ...statics.filter(({ block }) => block.family === division.family).map(({ block }) => block),
-  ];
-  const indexes = occupied.flatMap((interval) => indexesTouched(division, interval) ?? []);
+  const aside = statics.filter(({ block }) => block.family === division.family).map(({ block }) => block);
+  const indexes = [...taken.of(division.family).intervals, ...aside].flatMap(
+    (interval) => indexesTouched(division, interval) ?? [],
+  );
   const all = { first: 0n, last: division.count - 1n };
   return IntervalSet.of([...indexes, ...usability.undealable.intervals]).gaps(all);
 }

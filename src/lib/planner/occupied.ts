@@ -2,24 +2,38 @@
 import type { Family, Range } from "../ip/address.ts";
 import { IntervalSet } from "../ip/intervals.ts";
 
-/** An immutable set of blocks. Fast to make from blocks that are sorted already. */
+/** An immutable set of blocks. */
 export class Occupied {
-  readonly #sets: Readonly<Record<Family, IntervalSet>>;
+  /** Nothing. */
+  static readonly none: Occupied = new Occupied(IntervalSet.empty, IntervalSet.empty);
 
-  constructor(blocks: readonly Range[]) {
-    const of = (family: Family) => IntervalSet.of(blocks.filter((block) => block.family === family));
-    this.#sets = { 4: of(4), 6: of(6) };
+  readonly #ipv4: IntervalSet;
+  readonly #ipv6: IntervalSet;
+
+  private constructor(ipv4: IntervalSet, ipv6: IntervalSet) {
+    this.#ipv4 = ipv4;
+    this.#ipv6 = ipv6;
+  }
+
+  /** The set with further blocks. Neighbours merge, so adding to a set costs its number of gaps rather than of blocks. */
+  with(blocks: readonly Range[]): Occupied {
+    if (blocks.length === 0) return this;
+    const add = (set: IntervalSet, family: Family): IntervalSet => {
+      const added = blocks.filter((block) => block.family === family);
+      return added.length === 0 ? set : IntervalSet.of([...set.intervals, ...added]);
+    };
+    return new Occupied(add(this.#ipv4, 4), add(this.#ipv6, 6));
   }
 
   /** Whether an address of the block is spoken for. */
   overlaps(block: Range): boolean {
-    const set = this.#sets[block.family];
+    const set = this.of(block.family);
     const next = set.intervals[set.indexFrom(block.first)];
     return next !== undefined && next.first <= block.last;
   }
 
   /** The addresses of one family. */
   of(family: Family): IntervalSet {
-    return this.#sets[family];
+    return family === 4 ? this.#ipv4 : this.#ipv6;
   }
 }

@@ -8,22 +8,23 @@ import { allowsReallocation, toAppliedSpec, validAppliedSpec } from "../api/in_f
 import { type NodeInfo, nodeMatcher } from "../api/selector.ts";
 import type { Allocation, AnyPoolStatus, AppliedSpec, BlockCounts, PoolObject, Released } from "../api/types.ts";
 import { isValidSelector, validatePool } from "../api/validate.ts";
-import { type Held, readEntries, sameEntry, withPresentGateway, writeStaticEntry } from "./block_entry.ts";
+import { type Held, sameEntries } from "./block_entry.ts";
 import { conditionsOf, type PoolEvent, sameConditions } from "./conditions.ts";
 import { type Dealt, deal } from "./deal.ts";
 import { findingsOf, troublesOf } from "./findings.ts";
 import { sortOut, type Withdrawn } from "./keep.ts";
-import { Occupied } from "./occupied.ts";
+import { PlanMemory } from "./memory.ts";
 import { type RestRules, rest } from "./rest.ts";
+import { estimateBytes, Standing } from "./standing.ts";
 import { sameSpec, type Terms, termsOf } from "./terms.ts";
-import { judge, type Verdict } from "./verdict.ts";
+import { judge } from "./verdict.ts";
 
 /** All that a plan depends on. */
 export interface PlanInput {
   /** The pool with the status that was read with it. */
   readonly pool: PoolObject;
   /** Every Node object there is, in any order; the plan finds out which ones match. */
-  readonly nodes: Iterable<NodeInfo>;
+  readonly nodes: readonly NodeInfo[];
   /** For releasedAt and lastTransitionTime. */
   readonly now: Date;
   readonly rest: RestRules;
@@ -49,39 +50,52 @@ export interface Plan {
   readonly blocks: BlockCounts;
 }
 
-/** Plans one pool. */
-export function plan(input: PlanInput): Plan {
-  const { pool, now } = input;
+/**
+ * Plans one pool.
+ *
+ * @param memory of earlier plans of this pool; the plan is the same without, but costs more.
+ */
+export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): Plan {
+  const pool = memory.recognise(input.pool);
   const status = pool.status ?? {};
   const { errors } = validatePool(pool);
   const spec = errors.length === 0 && !("unreadable" in pool) ? pool.spec : undefined;
-  const nodes = lookAtNodes(pool, input.nodes);
+  const matching = matchingNames(pool, input.nodes);
+  const present = presentNames(input.nodes);
+
   const mayMove = spec !== undefined && allowsReallocation(pool.metadata);
-
-  const entries = readEntries(status.allocations ?? []);
-  // An invalid spec takes nothing away, not even by its selector: only nodes that are gone lose their block.
-  const keeps = spec === undefined ? nodes.present : nodes.matching;
-  const staying = entries.filter(({ nodeName }) => keeps.has(nodeName));
+  const asked = spec && termsOf(spec);
   const applied = validAppliedSpec(pool);
+  const entries = memory.entries(status.allocations ?? []);
+  // An invalid spec takes nothing away, not even by its selector: only nodes that are gone lose their block.
+  const keeps = spec === undefined ? present() : matching;
+  const staying = entries.filter(({ nodeName }) => keeps.has(nodeName));
   const verdict = judge({ spec, applied, entries, staying, mayMove });
-  const sorted = sortOut(staying, verdict, spec && termsOf(spec), mayMove);
+  const circumstances = { terms: verdict.terms, asked, mayMove };
 
-  const leaving = entries.filter(({ nodeName }) => !keeps.has(nodeName)).map((held) => leave(held, nodes.present));
-  const stamp = { now: timeText(now), generation: pool.metadata.generation };
+  const before = memory.standing(staying, circumstances);
+  const sorted = before === undefined ? sortOut(staying, verdict, asked, mayMove) : undefined;
+  const standing = before ?? Standing.of(sorted?.kept ?? [], verdict);
+  const leaving =
+    staying.length === entries.length
+      ? []
+      : entries.filter(({ nodeName }) => !keeps.has(nodeName)).map((held) => leave(held, present()));
+  const stamp = { now: timeText(input.now), generation: pool.metadata.generation };
   const resting = rest(
     status.released ?? [],
-    [...leaving, ...sorted.withdrawn],
-    new Occupied(sorted.kept.map(({ block }) => block)),
+    [...leaving, ...(sorted?.withdrawn ?? [])],
+    standing.occupied,
     input.rest,
-    (name) => nodes.present.has(name),
+    (name) => present().has(name),
     stamp.now,
   );
-  const have = new Set(sorted.kept.map(({ nodeName }) => nodeName));
-  const without = [...nodes.matching].filter((name) => !have.has(name)).sort();
-  const dealt = deal(verdict.terms, sorted.kept, resting.entries, without);
 
-  const holders = inNameOrder(sorted.kept, dealt.entries);
-  const allocations = presentEntries(holders, verdict);
+  const without = namesWithout(matching, standing);
+  const dealt = deal(verdict.terms, standing, resting.entries, without);
+  const result = standing.with(dealt.entries, verdict.terms);
+  const allocations = result.holders.map(({ entry }) => entry);
+  memory.remember(allocations, result, circumstances);
+
   const released = dealt.resting.map(({ entry }) => entry);
   const { conditions, events } = conditionsOf(
     status.conditions ?? [],
@@ -91,9 +105,9 @@ export function plan(input: PlanInput): Plan {
       overlapsWith: input.overlapsWith ?? [],
       waitingStatics: dealt.waitingStatics,
       terms: verdict.terms,
-      unusable: withoutAddresses(holders, verdict.terms),
+      unusable: result.unusable,
       podsUnchecked: input.rest.podsForbidden === true && input.rest.delayMs > 0,
-      statusBytes: estimateBytes(allocations) + estimateBytes(released),
+      statusBytes: result.bytes + estimateBytes(released),
     }),
     stamp,
   );
@@ -119,53 +133,32 @@ export function plan(input: PlanInput): Plan {
   };
 }
 
-interface Nodes {
-  readonly present: ReadonlySet<string>;
-  readonly matching: ReadonlySet<string>;
+/** Names of the nodes that the pool's selector chooses; of none where the selector cannot be read. */
+function matchingNames(pool: PoolObject, nodes: readonly NodeInfo[]): ReadonlySet<string> {
+  const matching = new Set<string>();
+  if ("unreadable" in pool || !isValidSelector(pool.spec.nodeSelector)) return matching;
+  const matches = nodeMatcher(pool.spec.nodeSelector);
+  for (const node of nodes) if (matches(node)) matching.add(node.name);
+  return matching;
 }
 
-function lookAtNodes(pool: PoolObject, nodes: Iterable<NodeInfo>): Nodes {
-  const selector = "unreadable" in pool ? undefined : pool.spec.nodeSelector;
-  const canTell = !("unreadable" in pool) && isValidSelector(selector);
-  const matches = canTell ? nodeMatcher(selector) : () => false;
-  const present = new Set<string>();
-  const matching = new Set<string>();
-  for (const node of nodes) {
-    present.add(node.name);
-    if (matches(node)) matching.add(node.name);
-  }
-  return { present, matching };
+/** Names of all nodes, looked at only when asked for. */
+function presentNames(nodes: readonly NodeInfo[]): () => ReadonlySet<string> {
+  let names: ReadonlySet<string> | undefined;
+  return () => {
+    names ??= new Set(nodes.map(({ name }) => name));
+    return names;
+  };
 }
 
 function leave(held: Held, present: ReadonlySet<string>): Withdrawn {
   return { ...held, reason: present.has(held.nodeName) ? "NodeNotMatching" : "NodeDeleted" };
 }
 
-function inNameOrder(kept: readonly Held[], dealt: readonly Held[]): readonly Held[] {
-  return [...kept, ...dealt].sort((a, b) => (a.nodeName < b.nodeName ? -1 : a.nodeName > b.nodeName ? 1 : 0));
-}
-
-/** The entries with gateways, and the wording of static allocations, as the terms in force say them. */
-function presentEntries(holders: readonly Held[], { terms, inferred }: Verdict): readonly Allocation[] {
-  if (terms === undefined || inferred || !("cidr" in terms.spec)) return holders.map(({ entry }) => entry);
-  const { spec, staticByNode } = terms;
-  return holders.map((held) => {
-    const item = staticByNode.get(held.nodeName);
-    if (item === undefined || item.block.first !== held.block.first) return withPresentGateway(spec, held);
-    const entry = writeStaticEntry(spec, item);
-    return sameEntry(entry, held.entry) ? held.entry : entry;
-  });
-}
-
-function withoutAddresses(holders: readonly Held[], terms: Terms | undefined): readonly string[] {
-  if (terms === undefined) return [];
-  const { usability, staticByNode, division } = terms;
-  return holders.flatMap(({ nodeName, block }) => {
-    if (block.family !== division.family) return [];
-    const item = staticByNode.get(nodeName);
-    const gateway = item?.block.first === block.first ? item.gateway : undefined;
-    return usability.hasUsableAddress(block, gateway) ? [] : nodeName;
-  });
+function namesWithout(matching: ReadonlySet<string>, standing: Standing): readonly string[] {
+  const names: string[] = [];
+  for (const name of matching) if (!standing.byNode.has(name)) names.push(name);
+  return names.sort();
 }
 
 function countBlocks(terms: Terms | undefined, allocated: number, dealt: Dealt): BlockCounts {
@@ -197,31 +190,8 @@ function sameStatus(before: AnyPoolStatus, after: AnyPoolStatus): boolean {
   );
 }
 
-function sameEntries(before: readonly Allocation[], after: readonly Allocation[]): boolean {
-  return (
-    before.length === after.length &&
-    before.every((entry, index) => {
-      const other = after[index];
-      return other !== undefined && sameEntry(entry, other);
-    })
-  );
-}
-
 function sameCounts(a: BlockCounts | undefined, b: BlockCounts | undefined): boolean {
   return a?.total === b?.total && a?.allocated === b?.allocated && a?.free === b?.free && a?.resting === b?.resting;
-}
-
-/** About the bytes of the entries as JSON. */
-function estimateBytes(entries: readonly Allocation[]): number {
-  let bytes = 0;
-  for (const entry of entries) {
-    const texts =
-      "prefix" in entry
-        ? entry.prefix.length + (entry.gateway?.length ?? 0)
-        : entry.startIP.length + entry.endIP.length;
-    bytes += 45 + entry.nodeName.length + texts + ("releasedAt" in entry ? 70 : 0);
-  }
-  return bytes;
 }
 
 /** RFC 3339 in whole seconds, as Kubernetes writes times. */

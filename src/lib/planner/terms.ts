@@ -1,7 +1,7 @@
 /** The terms by which a pool's blocks are dealt: a spec, how it divides its network, what it sets aside. */
 import { type Division, divisionOf } from "../api/division.ts";
 import { toAppliedSpec } from "../api/in_force.ts";
-import type { AppliedSpec } from "../api/types.ts";
+import type { AppliedSpec, NodeSelector, PoolSpec } from "../api/types.ts";
 import { Usability } from "../api/usability.ts";
 import { type StaticBlock, staticBlocksOf } from "./block_entry.ts";
 
@@ -45,6 +45,15 @@ export function termsWith(spec: AppliedSpec, division: Division): Terms {
 /** Whether two specs as parsed say the same, nodeSelector aside. */
 export function sameSpec(a: AppliedSpec, b: AppliedSpec): boolean {
   return a === b || textOf(a) === textOf(b);
+}
+
+/** Whether two specs as parsed say the same. */
+export function sameWholeSpec(a: AppliedSpec, b: AppliedSpec): boolean {
+  return sameSpec(a, b) && JSON.stringify(selectorOf(a)) === JSON.stringify(selectorOf(b));
+}
+
+function selectorOf(spec: PoolSpec | AppliedSpec): NodeSelector | undefined {
+  return "nodeSelector" in spec ? spec.nodeSelector : undefined;
 }
 
 /** Parsed specs have their members in one order, so equal ones have equal texts. */

@@ -37,12 +37,16 @@ export function judge({ spec, applied, entries, staying, mayMove }: Claims): Ver
   const before = applied ? termsOf(applied) : asked && inferTerms(asked, entries);
   if (asked === undefined) return { terms: before, accepted: false, inferred: false, wouldMove: [] };
   const accept = { terms: asked, accepted: true, inferred: false, wouldMove: [] };
-  if (mayMove || before === undefined) return accept;
+  if (mayMove || before === undefined || sameDivision(before.division, asked.division)) return accept;
   const wouldMove = staying.filter(
     ({ block }) => indexOf(before.division, block) !== undefined && indexOf(asked.division, block) === undefined,
   );
   if (wouldMove.length === 0) return accept;
   return { terms: before, accepted: false, inferred: applied === undefined, wouldMove };
+}
+
+function sameDivision(a: Division, b: Division): boolean {
+  return a.family === b.family && a.first === b.first && a.blockSize === b.blockSize && a.count === b.count;
 }
 
 /** The terms that entries agree on among themselves, where no spec was recorded as accepted (a status that the original left). */

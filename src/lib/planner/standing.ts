@@ -1,0 +1,100 @@
+/** The nodes that have blocks, with what the rest of a plan needs to know of them. */
+import type { Allocation } from "../api/types.ts";
+import { type Held, sameEntry, withPresentGateway, writeStaticEntry } from "./block_entry.ts";
+import { Occupied } from "./occupied.ts";
+import type { Terms } from "./terms.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** Immutable: nodes that get blocks make a new one, at a cost that is that of copying a list. */
+export class Standing {
+  /** In name order, their entries as the status shall have them. */
+  readonly holders: readonly Held[];
+  readonly byNode: ReadonlyMap<string, Held>;
+  readonly occupied: Occupied;
+  /** Nodes whose block has no usable address, in name order. */
+  readonly unusable: readonly string[];
+  /** About the bytes of the entries as JSON. */
+  readonly bytes: number;
+
+  private constructor(parts: Pick<Standing, "holders" | "byNode" | "occupied" | "unusable" | "bytes">) {
+    this.holders = parts.holders;
+    this.byNode = parts.byNode;
+    this.occupied = parts.occupied;
+    this.unusable = parts.unusable;
+    this.bytes = parts.bytes;
+  }
+
+  /** Those of the entries that stay, with gateways and the wording of static allocations as the terms in force say them. */
+  static of(kept: readonly Held[], verdict: Verdict): Standing {
+    const nobody = { holders: [], byNode: new Map(), occupied: Occupied.none, unusable: [], bytes: 0 };
+    return new Standing(nobody).with(presentEntries(kept, verdict), verdict.terms);
+  }
+
+  /** The standing with further nodes, which had no block before. */
+  with(added: readonly Held[], terms: Terms | undefined): Standing {
+    if (added.length === 0) return this;
+    const sorted = [...added].sort(byName);
+    const unusable = withoutAddresses(sorted, terms);
+    const byNode = new Map(this.byNode);
+    for (const held of sorted) byNode.set(held.nodeName, held);
+    return new Standing({
+      holders: merge(this.holders, sorted),
+      byNode,
+      occupied: this.occupied.with(sorted.map(({ block }) => block)),
+      unusable: unusable.length === 0 ? this.unusable : [...this.unusable, ...unusable].sort(),
+      bytes: this.bytes + estimateBytes(sorted.map(({ entry }) => entry)),
+    });
+  }
+}
+
+/** Compares by node name, as status lists are sorted. */
+export function byName(a: Held, b: Held): number {
+  return a.nodeName < b.nodeName ? -1 : a.nodeName > b.nodeName ? 1 : 0;
+}
+
+/** Merges two lists in name order. */
+function merge(a: readonly Held[], b: readonly Held[]): readonly Held[] {
+  if (a.length === 0) return b;
+  const merged: Held[] = [];
+  let next = 0;
+  for (const held of a) {
+    for (let other = b[next]; other !== undefined && byName(other, held) < 0; other = b[++next]) merged.push(other);
+    merged.push(held);
+  }
+  return [...merged, ...b.slice(next)];
+}
+
+function presentEntries(kept: readonly Held[], { terms, inferred }: Verdict): readonly Held[] {
+  if (terms === undefined || inferred || !("cidr" in terms.spec)) return kept;
+  const { spec, staticByNode } = terms;
+  return kept.map((held) => {
+    const item = staticByNode.get(held.nodeName);
+    const isStatic = item !== undefined && item.block.first === held.block.first;
+    const entry = isStatic ? writeStaticEntry(spec, item) : withPresentGateway(spec, held);
+    return sameEntry(entry, held.entry) ? held : { ...held, entry };
+  });
+}
+
+function withoutAddresses(holders: readonly Held[], terms: Terms | undefined): readonly string[] {
+  if (terms === undefined) return [];
+  const { usability, staticByNode, division } = terms;
+  return holders.flatMap(({ nodeName, block }) => {
+    if (block.family !== division.family) return [];
+    const item = staticByNode.get(nodeName);
+    const gateway = item?.block.first === block.first ? item.gateway : undefined;
+    return usability.hasUsableAddress(block, gateway) ? [] : nodeName;
+  });
+}
+
+/** About the bytes of entries as JSON. */
+export function estimateBytes(entries: readonly Allocation[]): number {
+  let bytes = 0;
+  for (const entry of entries) {
+    const texts =
+      "prefix" in entry
+        ? entry.prefix.length + (entry.gateway?.length ?? 0)
+        : entry.startIP.length + entry.endIP.length;
+    bytes += 45 + entry.nodeName.length + texts + ("releasedAt" in entry ? 70 : 0);
+  }
+  return bytes;
+}
