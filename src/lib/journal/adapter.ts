@@ -1,0 +1,142 @@
+/** The store as lowdb sees it: `new Low(adapter, ledger)`, `read()` recovers, `write()` makes the changes durable. */
+import type { Adapter } from "lowdb";
+import type { Change, LedgerSnapshot } from "../reservations/reservation.ts";
+import type { StoredChange } from "./content.ts";
+import { failure, StoreFailure } from "./problem.ts";
+import type { StoreWriter } from "./writer.ts";
+
+/** What is kept in a store: a state that says how it changes. */
+export interface Journaled {
+  /** The changes since the last call, in order: one transaction. */
+  takeChanges(): readonly Change[];
+  /** Takes changes back, the last one first. */
+  undo(changes: readonly Change[]): void;
+  snapshot(): LedgerSnapshot;
+}
+
+/** The changes of all callers that wait for the same sync. */
+interface Group {
+  readonly changes: StoredChange[];
+  rebuilt: boolean;
+  readonly done: PromiseWithResolvers<void>;
+}
+
+/**
+ * Makes transactions durable, those of all callers that wait at the same time with one write and one sync.
+ *
+ * A caller changes the ledger and calls `write` without waiting in between. When a write fails, its group and all that was
+ * changed after it are taken back in the ledger and fail too, since they build on it.
+ */
+export class JournalAdapter<L extends Journaled> implements Adapter<L> {
+  readonly #open: () => Promise<{ readonly ledger: L; readonly writer: StoreWriter }>;
+  #opened: { readonly ledger: L; readonly writer: StoreWriter } | undefined;
+  #forming: Group | undefined;
+  #writing: Group | undefined;
+  #idle: Promise<void> = Promise.resolve();
+  #sealed = false;
+
+  /** @param open recovers the store; called once, by the first `read`. Its error is what `read` throws. */
+  constructor(open: () => Promise<{ readonly ledger: L; readonly writer: StoreWriter }>) {
+    this.#open = open;
+  }
+
+  /** The recovered ledger. Throws StoreFailure. */
+  async read(): Promise<L> {
+    this.#opened ??= await this.#open();
+    return this.#opened.ledger;
+  }
+
+  /**
+   * Resolves when all that the ledger shows now is durable: what it changed since the last call, and what others changed
+   * before. An answer built on the ledger's state may leave then. Throws StoreFailure when it could not be written and was
+   * taken back.
+   */
+  write(ledger: L): Promise<void> {
+    const changes = ledger.takeChanges();
+    if (this.#sealed) {
+      takeBack(ledger, changes);
+      const message = "the store is being closed: try again when the daemon has been started";
+      return Promise.reject(new StoreFailure({ code: "closed", file: "", message }));
+    }
+    if (changes.length === 0) return (this.#forming ?? this.#writing)?.done.promise ?? Promise.resolve();
+    return this.#join(changes);
+  }
+
+  /** Writes down that the state was exported into a file with this checksum. Throws StoreFailure. */
+  markExported(checksum: number): Promise<void> {
+    return this.#join([{ type: "exported", checksum }]);
+  }
+
+  /** Ends the damaged state, with files that nothing damaged is needed for. Throws StoreFailure. */
+  markRebuilt(): Promise<void> {
+    return this.#join([], true);
+  }
+
+  /** After a failure: tries to begin new files, without waiting for a change to write. */
+  retry(): void {
+    if (this.writer.failure === undefined || this.#forming !== undefined || this.#writing !== undefined) return;
+    // Whether it failed again shows in the writer.
+    this.#join([]).catch(() => undefined);
+  }
+
+  /** What writes the files. Only after `read`. */
+  get writer(): StoreWriter {
+    return this.#use.writer;
+  }
+
+  /** Refuses writes from now on; waits for those of before. */
+  async seal(): Promise<void> {
+    this.#sealed = true;
+    await this.#idle;
+  }
+
+  /** Closes the files, after all that was handed over is written. */
+  async close(): Promise<void> {
+    await this.seal();
+    await this.writer.close();
+  }
+
+  #join(changes: readonly StoredChange[], rebuilt = false): Promise<void> {
+    const { ledger, writer } = this.#use;
+    const group = this.#forming ?? { changes: [], rebuilt: false, done: Promise.withResolvers<void>() };
+    group.changes.push(...changes);
+    group.rebuilt ||= rebuilt;
+    if (this.#forming === undefined && this.#writing === undefined) {
+      // All requests that arrived together join before the first of them is written.
+      this.#idle = new Promise((resolve) => setImmediate(() => this.#commitAll(ledger, writer).then(resolve)));
+    }
+    this.#forming = group;
+    return group.done.promise;
+  }
+
+  get #use(): { readonly ledger: L; readonly writer: StoreWriter } {
+    if (this.#opened === undefined) throw new Error("the store is used before it was read");
+    return this.#opened;
+  }
+
+  async #commitAll(ledger: L, writer: StoreWriter): Promise<void> {
+    for (let group = this.#forming; group !== undefined; group = this.#forming) {
+      this.#forming = undefined;
+      this.#writing = group;
+      try {
+        await writer.append(group.changes, () => ledger.snapshot(), group.rebuilt);
+        group.done.resolve();
+      } catch (error) {
+        this.#failAll(ledger, group, failure("failed", "", "a reservation could not be written", error));
+      }
+      this.#writing = undefined;
+    }
+  }
+
+  #failAll(ledger: L, group: Group, cause: StoreFailure): void {
+    const behind = this.#forming;
+    this.#forming = undefined;
+    takeBack(ledger, [...group.changes, ...(behind?.changes ?? [])]);
+    group.done.reject(cause);
+    behind?.done.reject(cause);
+  }
+}
+
+function takeBack(ledger: Journaled, changes: readonly StoredChange[]): void {
+  ledger.undo(changes.filter((change) => change.type !== "exported"));
+}

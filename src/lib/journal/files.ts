@@ -1,0 +1,57 @@
+/** The names of a store's files, all derived from `--store-file`. */
+import { basename, dirname, join } from "node:path";
+import type { Disk } from "./disk.ts";
+import type { FileKind } from "./format.ts";
+
+/** Which generations of a store exist, in ascending order. */
+export interface StoreListing {
+  readonly snapshots: readonly number[];
+  readonly journals: readonly number[];
+  /** Paths of files that were being written when a process ended. */
+  readonly unfinished: readonly string[];
+}
+
+/** Names the files of one store. Snapshot n holds what was before journal n. */
+export class StoreFiles {
+  readonly storeFile: string;
+  readonly directory: string;
+  readonly #name: string;
+
+  /** @param storeFile the path given by `--store-file`: the original's store file, which is ours to replace. */
+  constructor(storeFile: string) {
+    this.storeFile = storeFile;
+    this.directory = dirname(storeFile);
+    this.#name = basename(storeFile);
+  }
+
+  get lock(): string {
+    return `${this.storeFile}.lock`;
+  }
+
+  path(kind: FileKind, generation: number): string {
+    return `${this.storeFile}.${kind}.${generation}`;
+  }
+
+  /** Where a file goes that is no longer used but may be wanted by people. */
+  aside(why: "damaged" | "replaced", generation: number, what: FileKind | "store"): string {
+    return `${this.storeFile}.${why}.${generation}.${what}`;
+  }
+
+  /** What is there. */
+  async list(disk: Disk): Promise<StoreListing> {
+    const snapshots: number[] = [];
+    const journals: number[] = [];
+    const unfinished: string[] = [];
+    for (const name of await disk.list(this.directory)) {
+      if (!name.startsWith(this.#name)) continue;
+      const match = /^(?:\.(snapshot|journal)\.([1-9]\d{0,14}))?(\.tmp)?$/.exec(name.slice(this.#name.length));
+      if (match === null) continue;
+      const [, kind, generation, temporary] = match;
+      if (temporary !== undefined) unfinished.push(join(this.directory, name));
+      else if (kind === "snapshot") snapshots.push(Number(generation));
+      else if (kind === "journal") journals.push(Number(generation));
+    }
+    const ascending = (a: number, b: number): number => a - b;
+    return { snapshots: snapshots.sort(ascending), journals: journals.sort(ascending), unfinished };
+  }
+}

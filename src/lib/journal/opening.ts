@@ -1,0 +1,157 @@
+/** Opens a store's files: reads them, decides what to serve, and makes that durable before anything is served. */
+import { dirname } from "node:path";
+import type { LedgerSnapshot } from "../reservations/reservation.ts";
+import type { Disk } from "./disk.ts";
+import type { StoreFiles } from "./files.ts";
+import { decideStart, type LegacyFile, readLegacyFile, type Start, writeNotice } from "./handover.ts";
+import { errno, failure, type StoreProblem } from "./problem.ts";
+import { type Recovery, recover } from "./recovery.ts";
+import { StoreWriter, type WriterContext } from "./writer.ts";
+
+/** All that the files say. */
+export interface FoundStore {
+  readonly found: Recovery | undefined;
+  readonly legacy: LegacyFile;
+  readonly start: Start;
+}
+
+/** An opened store. */
+export interface OpenedStore {
+  readonly writer: StoreWriter;
+  readonly content: LedgerSnapshot;
+  /** What people should know of how it was found, a sentence each. */
+  readonly messages: readonly string[];
+  /** Why the original could still start from an outdated file; then nothing may be reserved. */
+  readonly noticeProblem: StoreProblem | undefined;
+}
+
+/** Reads the files without changing any. Throws StoreFailure. */
+export async function findStore(disk: Disk, files: StoreFiles): Promise<FoundStore> {
+  try {
+    const found = await recover(disk, files);
+    const legacy = await readLegacyFile(disk, files, found?.losses.length === 0 ? found.exported : undefined);
+    return { found, legacy, start: decideStart(found, legacy, files) };
+  } catch (error) {
+    throw failure("io", files.storeFile, "cannot read the store", error);
+  }
+}
+
+/** Opens the store for writing; the caller holds its lock. Throws StoreFailure. */
+export async function openWriter(context: WriterContext): Promise<OpenedStore> {
+  const { disk, files } = context;
+  const { found, legacy, start } = await findStore(disk, files);
+  try {
+    const { unfinished } = await files.list(disk);
+    for (const path of unfinished) await disk.unlink(path);
+    // The names that were read may be known to the kernel only, when the process that made them was killed.
+    await disk.syncDirectory(files.directory);
+  } catch (error) {
+    throw failure("io", files.directory, "cannot prepare the store's directory", error);
+  }
+  const writer = start.type === "resume" ? await resume(context, start.found) : await begin(context, found, start);
+  const opened = { writer, content: start.type === "resume" ? start.found.content : start.content };
+  return { ...opened, messages: messagesOf(start, files), noticeProblem: await ensureNotice(context, legacy) };
+}
+
+/** Makes the directory and those above it, as far as they are missing. Throws StoreFailure. */
+export async function ensureDirectory(disk: Disk, directory: string): Promise<void> {
+  const parent = dirname(directory);
+  if (parent === directory) return;
+  try {
+    await disk.makeDirectory(directory).catch(async (error) => {
+      if (errno(error) !== "ENOENT") throw error;
+      await ensureDirectory(disk, parent);
+      await disk.makeDirectory(directory);
+    });
+  } catch (error) {
+    if (errno(error) !== "EEXIST") throw failure("io", directory, "cannot make the store's directory", error);
+  }
+  try {
+    await disk.syncDirectory(parent);
+  } catch (error) {
+    throw failure("io", parent, "cannot sync the directory", error);
+  }
+}
+
+/** Puts the notice in place of whatever else is there. Gives the problem when that fails: a full disk must not keep us from releasing. */
+export async function ensureNotice(
+  { disk, files }: WriterContext,
+  legacy: LegacyFile,
+): Promise<StoreProblem | undefined> {
+  if (legacy.type === "notice") return undefined;
+  try {
+    if (legacy.type === "invalid") {
+      const generation = Math.max(0, ...(await files.list(disk)).journals);
+      await disk.rename(files.storeFile, files.aside("damaged", generation, "store"));
+    }
+    await writeNotice(disk, files);
+    return undefined;
+  } catch (error) {
+    return failure("handover", files.storeFile, "cannot replace the original's store file", error).problem;
+  }
+}
+
+async function resume(context: WriterContext, found: Recovery): Promise<StoreWriter> {
+  const { disk, files } = context;
+  for (const generation of found.madeGood) {
+    const path = files.path("snapshot", generation);
+    await disk.rename(path, files.aside("damaged", generation, "snapshot")).catch((error) => {
+      throw failure("io", path, "cannot set the damaged snapshot aside", error);
+    });
+  }
+  return StoreWriter.resume(context, found);
+}
+
+async function begin(
+  context: WriterContext,
+  found: Recovery | undefined,
+  { content, exported, why, losses }: Extract<Start, { type: "begin" }>,
+): Promise<StoreWriter> {
+  const { disk, files } = context;
+  const { snapshots, journals } = await files.list(disk);
+  const generation = Math.max(0, ...snapshots, ...journals) + 1;
+  // The gap in the numbers is seen should anybody try to read the generations before this one together with it.
+  const sequence = (found?.sequence ?? 0) + 2;
+  const writer = await StoreWriter.begin(context, generation, content, {
+    sequence,
+    exported,
+    damaged: why === "damaged",
+  });
+  const reason = losses.length > 0 ? "damaged" : "replaced";
+  try {
+    for (const old of snapshots) await disk.rename(files.path("snapshot", old), files.aside(reason, old, "snapshot"));
+    for (const old of journals) await disk.rename(files.path("journal", old), files.aside(reason, old, "journal"));
+  } catch (error) {
+    context.warn(failure("io", files.directory, "the files of before could not be set aside", error).message);
+  }
+  return writer;
+}
+
+function messagesOf(start: Start, { storeFile }: StoreFiles): string[] {
+  if (start.type === "resume") {
+    const { damaged, madeGood } = start.found;
+    return [
+      ...start.warnings,
+      ...madeGood.map(
+        (generation) => `${storeFile}.snapshot.${generation} is damaged; an older one and its journals have all of it`,
+      ),
+      ...(damaged ? [damagedMessage(storeFile)] : []),
+    ];
+  }
+  const { why, losses, content } = start;
+  const imported = `${content.reservations.length} reservations were taken over from the original's file ${storeFile}`;
+  return [...losses, ...(why === "imported" ? [imported] : why === "damaged" ? [damagedMessage(storeFile)] : [])];
+}
+
+/** What to do about a damaged store. */
+export function damagedMessage(storeFile: string): string {
+  return (
+    `the store ${storeFile} was damaged: no addresses are reserved until those in use are known again; ` +
+    `a daemon on a Kubernetes node finds them by itself, elsewhere run: nv-ipam store repair --store-file ${storeFile}`
+  );
+}
+
+/** The problem of a damaged store. */
+export function damagedProblem(storeFile: string): StoreProblem {
+  return { code: "damaged", file: storeFile, message: damagedMessage(storeFile) };
+}

@@ -1,0 +1,146 @@
+/**
+ * Reads a store's files into the state that was acknowledged, or says what of it is lost. Changes nothing.
+ *
+ * Records are numbered without gaps. When two journals hold the same numbers, a write to the earlier one failed and was
+ * taken back: the later one counts. So whatever is missing shows, and nothing that was taken back returns.
+ */
+import type { LedgerSnapshot } from "../reservations/reservation.ts";
+import { journalEnds, type ReadJournal, readJournals, replay } from "./_chain.ts";
+import { Content } from "./content.ts";
+import { type Disk, readStart, readWhole } from "./disk.ts";
+import type { StoreFiles, StoreListing } from "./files.ts";
+import { FILE_HEADER_BYTES, type FileKind, FORMAT_VERSION, readFileHeader } from "./format.ts";
+import type { JournalEnd } from "./journal_file.ts";
+import { StoreFailure } from "./problem.ts";
+import { readSnapshot, type SnapshotEnd } from "./snapshot_file.ts";
+
+/** A store as it was found. */
+export interface Recovery {
+  readonly content: LedgerSnapshot;
+  /** Number of the last record. */
+  readonly sequence: number;
+  /** See StoredChange. */
+  readonly exported: number | undefined;
+  /** An earlier start found damage, and nobody has said since that the addresses in use are known again. */
+  readonly damaged: boolean;
+  /** What cannot be read now, a sentence each; then `content` is what could be read. */
+  readonly losses: readonly string[];
+  /** Damaged snapshots that an older one and its journals made good. */
+  readonly madeGood: readonly number[];
+  readonly listing: StoreListing;
+  readonly snapshotBytes: number;
+  /** Bytes of the journals behind that snapshot. */
+  readonly journalBytes: number;
+  /** The journal that was written last. */
+  readonly journal: JournalEnd | undefined;
+  /** The unused journal behind it. */
+  readonly next: JournalEnd | undefined;
+}
+
+/** What is read of a store from one of its snapshots on. */
+interface Attempt {
+  readonly content: Content;
+  readonly bytes: number;
+  /** Undefined when the snapshot is damaged. */
+  readonly end: SnapshotEnd | undefined;
+  readonly journals: readonly ReadJournal[];
+  readonly losses: readonly string[];
+  readonly sequence: number;
+}
+
+/**
+ * Reads the store.
+ *
+ * @returns undefined when there is none.
+ * @throws StoreFailure `version` when a file was written by a later release; what the disk throws.
+ */
+export async function recover(disk: Disk, files: StoreFiles): Promise<Recovery | undefined> {
+  const listing = await files.list(disk);
+  const broken = await brokenHeaders(disk, files, listing);
+  const journals = await readJournals(disk, files, listing.journals);
+  const isUnused = listing.snapshots.length === 0 && journals.every(({ used }) => used <= FILE_HEADER_BYTES);
+  if (isUnused) return undefined;
+
+  const damagedSnapshots: number[] = [];
+  let best: Attempt | undefined;
+  for (const generation of listing.snapshots.toReversed()) {
+    const attempt = await readFrom(disk, files, generation, journals, broken);
+    const isWhole = attempt.end !== undefined;
+    if (isWhole && attempt.losses.length === 0) return toRecovery(attempt, listing, damagedSnapshots, []);
+    if (isWhole) {
+      best = attempt;
+      break;
+    }
+    best ??= attempt;
+    damagedSnapshots.push(generation);
+  }
+  best ??= readWithoutSnapshot(files, journals);
+  const losses = damagedSnapshots.map((generation) => `${files.path("snapshot", generation)} is damaged`);
+  return toRecovery(best, listing, [], [...losses, ...best.losses]);
+}
+
+async function readFrom(
+  disk: Disk,
+  files: StoreFiles,
+  generation: number,
+  all: readonly ReadJournal[],
+  broken: ReadonlySet<string>,
+): Promise<Attempt> {
+  const path = files.path("snapshot", generation);
+  const bytes = (await readWhole(disk, path)) ?? Buffer.alloc(0);
+  const { content, end: readEnd } = readSnapshot(bytes);
+  const end = broken.has(path) ? undefined : readEnd;
+  const journals = all.filter((journal) => journal.generation >= generation);
+  const { sequence, losses } = replay(content, journals, end?.sequence);
+  for (const journal of journals)
+    if (broken.has(journal.path)) losses.push(`the first line of ${journal.path} is damaged`);
+  if (journals[0]?.generation !== generation) losses.push(`${files.path("journal", generation)} is missing`);
+  return { content, bytes: bytes.length, end, journals, losses, sequence };
+}
+
+function readWithoutSnapshot(files: StoreFiles, journals: readonly ReadJournal[]): Attempt {
+  const content = new Content();
+  const { sequence, losses } = replay(content, journals, undefined);
+  const missing = `${files.path("snapshot", journals[0]?.generation ?? 1)} is missing`;
+  return { content, bytes: 0, end: undefined, journals, losses: [missing, ...losses], sequence };
+}
+
+function toRecovery(
+  { content, bytes, end, journals, sequence }: Attempt,
+  listing: StoreListing,
+  madeGood: readonly number[],
+  losses: readonly string[],
+): Recovery {
+  if (losses.length > 0) content.dropOutdatedClaims();
+  return {
+    content: content.snapshot(),
+    sequence,
+    exported: content.exported ?? end?.exported,
+    damaged: end?.damaged ?? false,
+    losses,
+    madeGood: [...madeGood],
+    listing,
+    snapshotBytes: bytes,
+    journalBytes: journals.reduce((sum, journal) => sum + journal.end, 0),
+    ...journalEnds(journals),
+  };
+}
+
+/** Paths of the files whose first line is damaged. */
+async function brokenHeaders(disk: Disk, files: StoreFiles, listing: StoreListing): Promise<ReadonlySet<string>> {
+  const broken = new Set<string>();
+  const check = async (kind: FileKind, generation: number): Promise<void> => {
+    const path = files.path(kind, generation);
+    const version = readFileHeader(kind, (await readStart(disk, path, FILE_HEADER_BYTES)) ?? Buffer.alloc(0));
+    if (version === undefined) broken.add(path);
+    else if (version !== FORMAT_VERSION) throw new StoreFailure(unknownVersion(path, version));
+  };
+  for (const generation of listing.snapshots) await check("snapshot", generation);
+  for (const generation of listing.journals) await check("journal", generation);
+  return broken;
+}
+
+function unknownVersion(file: string, version: number) {
+  const message = `${file} has format version ${version}, this release reads ${FORMAT_VERSION}: start the release that wrote it`;
+  return { code: "version", file, message } as const;
+}

@@ -1,0 +1,78 @@
+/** Snapshots: the whole content of a store at one instant, as records that make it out of nothing. */
+import { setImmediate } from "node:timers/promises";
+import type { Change, LedgerSnapshot } from "../reservations/reservation.ts";
+import { Content, changesOf, encodeChanges } from "./content.ts";
+import type { DiskFile } from "./disk.ts";
+import { asciiJson, encodeRecord, FILE_HEADER_BYTES, fileHeader, scanRecords } from "./format.ts";
+
+const ROWS_PER_RECORD = 128;
+
+/** What a snapshot says about itself, in its last record. */
+export interface SnapshotEnd {
+  /** Sequence number of the last journal record whose changes the snapshot holds. */
+  readonly sequence: number;
+  /** Number of records before this one. */
+  readonly records: number;
+  /** See StoredChange. */
+  readonly exported?: number;
+  /** Acknowledged records were lost, and the addresses in use are not known again yet. */
+  readonly damaged: boolean;
+}
+
+/** A snapshot that was read. */
+export interface ReadSnapshot {
+  /** Undefined when the snapshot is damaged: then `content` is what could be read. */
+  readonly end: SnapshotEnd | undefined;
+  readonly content: Content;
+}
+
+/** Writes a snapshot in slices, between which other work goes on. Returns its length in bytes. */
+export async function writeSnapshot(
+  file: DiskFile,
+  content: LedgerSnapshot,
+  end: Omit<SnapshotEnd, "records">,
+): Promise<number> {
+  let position = 0;
+  let records = 0;
+  const put = async (data: Buffer): Promise<void> => {
+    await file.write(position, data);
+    position += data.length;
+    await setImmediate();
+  };
+  await put(fileHeader("snapshot"));
+  for (const slice of slices(changesOf(content))) {
+    records++;
+    await put(encodeRecord(records, "c", encodeChanges(slice)));
+  }
+  await put(encodeRecord(records + 1, "e", asciiJson({ ...end, records })));
+  return position;
+}
+
+/** Reads a snapshot, or what is left of it. The first line must have been checked. */
+export function readSnapshot(bytes: Buffer): ReadSnapshot {
+  const { records, tail } = scanRecords(bytes);
+  const content = new Content();
+  let whole = tail === "clean" && records[0]?.offset === FILE_HEADER_BYTES;
+  let end: SnapshotEnd | undefined;
+  for (const [index, { sequence, type, body }] of records.entries()) {
+    whole &&= sequence === index + 1 && end === undefined;
+    try {
+      if (type === "c") content.apply(body);
+      else end = JSON.parse(body) as SnapshotEnd;
+    } catch {
+      whole = false;
+    }
+  }
+  return { end: whole && end?.records === records.length - 1 ? end : undefined, content };
+}
+
+function* slices(changes: Iterable<Change>): Generator<Change[]> {
+  let slice: Change[] = [];
+  for (const change of changes) {
+    slice.push(change);
+    if (slice.length < ROWS_PER_RECORD) continue;
+    yield slice;
+    slice = [];
+  }
+  if (slice.length > 0) yield slice;
+}

@@ -1,0 +1,347 @@
+/**
+ * Writes a store's files, one record after the other. The caller serialises: no two calls of `append` at once.
+ *
+ * Generation n is the journal n and, where there is one, the snapshot of what was before it. When a journal is nearly used up
+ * the next one is made beside the work; when enough has been written, going on to it also takes a snapshot. A journal whose
+ * write or sync failed is never written again: the next append begins a generation and waits for its snapshot too.
+ */
+import type { LedgerSnapshot } from "../reservations/reservation.ts";
+import { encodeChanges, type StoredChange } from "./content.ts";
+import type { Disk } from "./disk.ts";
+import type { StoreFiles } from "./files.ts";
+import { encodeRecord } from "./format.ts";
+import { JournalFile } from "./journal_file.ts";
+import { failure, type StoreFailure, type StoreProblem } from "./problem.ts";
+import type { Recovery } from "./recovery.ts";
+import { writeSnapshot } from "./snapshot_file.ts";
+import { replaceFile, unlinkIfThere } from "./staging.ts";
+
+/** How large the parts of a store are, all in bytes. */
+export interface StoreSizes {
+  /** Room of a journal beside the reserve. Default 1 MiB. */
+  readonly journal: number;
+  /** Room kept for releases when nothing more can be had from the disk. Default 64 KiB. */
+  readonly reserve: number;
+  /** What the reserve grows by for each reservation: the size of the record that releases it. Default 208. */
+  readonly release: number;
+  /** Journals of this size at least, and of the size of the last snapshot, are summed up in a new one. Default 2 MiB. */
+  readonly snapshotAfter: number;
+}
+
+/** The sizes used when none are given. */
+export const DEFAULT_SIZES: StoreSizes = {
+  journal: 1024 * 1024,
+  reserve: 64 * 1024,
+  release: 208,
+  snapshotAfter: 2 * 1024 * 1024,
+};
+
+/** What a writer works with. */
+export interface WriterContext {
+  readonly disk: Disk;
+  readonly files: StoreFiles;
+  readonly sizes: StoreSizes;
+  /** Told about problems that no caller waits for. */
+  readonly warn: (message: string) => void;
+}
+
+/** What a store holds beside the ledger's content. */
+export interface StoreState {
+  readonly sequence: number;
+  readonly exported: number | undefined;
+  readonly damaged: boolean;
+}
+
+/** The writing side of an open store. */
+export class StoreWriter {
+  readonly #context: WriterContext;
+  #state: StoreState;
+  #reservations: number;
+  /** Undefined after a failure. */
+  #journal: JournalFile | undefined;
+  #generation: number;
+  #next: JournalFile | undefined;
+  #failure: StoreProblem | undefined;
+  #shortage: StoreProblem | undefined;
+  #snapshotProblem: StoreProblem | undefined;
+  #preparing: Promise<void> | undefined;
+  #snapshotting: Promise<void> | undefined;
+  /** Bytes of journals that the last snapshot does not hold, those of the present journal not counted. */
+  #bytesBefore: number;
+  #snapshotDueAt: number;
+
+  private constructor(
+    context: WriterContext,
+    state: StoreState,
+    content: LedgerSnapshot,
+    generation: number,
+    bytes: { readonly snapshot: number; readonly journals: number },
+  ) {
+    this.#context = context;
+    this.#state = state;
+    this.#reservations = content.reservations.length;
+    this.#generation = generation;
+    this.#bytesBefore = bytes.journals;
+    this.#snapshotDueAt = Math.max(context.sizes.snapshotAfter, bytes.snapshot);
+  }
+
+  /** Goes on with the files that were read. When that fails the writer begins a generation at its first append. */
+  static async resume(context: WriterContext, found: Recovery): Promise<StoreWriter> {
+    const { journal, next } = found;
+    const bytes = { snapshot: found.snapshotBytes, journals: found.journalBytes };
+    const generation = journal?.generation ?? Math.max(0, ...found.listing.snapshots);
+    const writer = new StoreWriter(context, found, found.content, generation, bytes);
+    const path = context.files.path("journal", generation);
+    try {
+      if (journal === undefined) throw new Error("there is no journal to go on with");
+      writer.#journal = await JournalFile.reopen(context.disk, path, journal);
+      writer.#bytesBefore -= writer.#journal.length;
+      if (next !== undefined) {
+        writer.#next = await JournalFile.reopen(context.disk, context.files.path("journal", next.generation), next);
+      }
+    } catch (error) {
+      writer.#fail(failure("failed", path, "cannot go on with the journal", error));
+    }
+    // What a damaged snapshot was made good with is soon summed up anew.
+    if (found.madeGood.length > 0) writer.#snapshotDueAt = 0;
+    writer.#upkeep();
+    return writer;
+  }
+
+  /**
+   * Begins a store with this content as generation `generation`. The journal begins with a record of no changes: should the
+   * snapshot be damaged later, the content of earlier generations cannot pass for this one's. Throws StoreFailure.
+   */
+  static async begin(
+    context: WriterContext,
+    generation: number,
+    content: LedgerSnapshot,
+    state: StoreState,
+  ): Promise<StoreWriter> {
+    const writer = new StoreWriter(context, state, content, generation, { snapshot: 0, journals: 0 });
+    try {
+      writer.#journal = await writer.#create(generation, writer.#capacity);
+      await writer.#write(encodeRecord(state.sequence, "c", encodeChanges([])));
+      await writer.#snapshot(generation, content, state);
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
+    return writer;
+  }
+
+  get state(): StoreState {
+    return this.#state;
+  }
+
+  /** Number of the journal that is written. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Why nothing can be acknowledged at present, if so; the next append tries to set it right. */
+  get failure(): StoreProblem | undefined {
+    return this.#failure;
+  }
+
+  /** Why nothing new should be reserved: the room that is left is needed for releases, and no more can be had. */
+  get shortage(): StoreProblem | undefined {
+    const room = (this.#journal?.room ?? 0) + (this.#next?.room ?? 0);
+    return room < this.#reserve ? this.#shortage : undefined;
+  }
+
+  /** Why the last snapshot could not be written; nothing is lost by that, but journals pile up. */
+  get snapshotProblem(): StoreProblem | undefined {
+    return this.#snapshotProblem;
+  }
+
+  /**
+   * Writes the changes as one record; resolves when they are on the disk. `image` gives the ledger's content with exactly
+   * these changes; it is called, if at all, before this method first waits.
+   *
+   * @throws StoreFailure when they are not, and must be taken back.
+   */
+  async append(changes: readonly StoredChange[], image: () => LedgerSnapshot, rebuilt = false): Promise<void> {
+    const state = this.#stateAfter(changes, rebuilt);
+    const record = encodeRecord(state.sequence, "c", encodeChanges(changes));
+    if (this.#journal === undefined || rebuilt) await this.#renew(record, image(), state);
+    else if (this.#next !== undefined && this.#isSnapshotDue()) await this.#rotate(record, image(), state);
+    else await this.#write(record);
+    this.#state = state;
+    for (const { type } of changes) {
+      if (type === "reserve") this.#reservations++;
+      else if (type === "release") this.#reservations--;
+    }
+    this.#upkeep();
+  }
+
+  /** Tries again to make the next journal, after a shortage. */
+  retry(): void {
+    this.#upkeep();
+  }
+
+  /** Waits for what goes on beside the work, then closes the files. */
+  async close(): Promise<void> {
+    await this.#preparing;
+    await this.#snapshotting;
+    await this.#journal?.close();
+    await this.#next?.close();
+    this.#journal = undefined;
+    this.#next = undefined;
+  }
+
+  get #reserve(): number {
+    return this.#context.sizes.reserve + this.#context.sizes.release * this.#reservations;
+  }
+
+  get #capacity(): number {
+    return this.#context.sizes.journal + this.#reserve;
+  }
+
+  #stateAfter(changes: readonly StoredChange[], rebuilt: boolean): StoreState {
+    const { sequence, exported, damaged } = this.#state;
+    const mark = changes.findLast((change) => change.type === "exported");
+    return { sequence: sequence + 1, exported: mark?.checksum ?? exported, damaged: damaged && !rebuilt };
+  }
+
+  async #write(record: Buffer): Promise<void> {
+    if (this.#journal !== undefined && record.length > this.#journal.room) await this.#goOn(record.length);
+    const journal = this.#journal;
+    if (journal === undefined) throw new Error("nothing is written after a failure before a generation was begun");
+    try {
+      await journal.append(record);
+    } catch (error) {
+      const failed = failure("failed", journal.path, "a reservation could not be written", error);
+      this.#fail(failed);
+      throw failed;
+    }
+  }
+
+  /** Makes the next journal the present one. */
+  async #goOn(room: number): Promise<void> {
+    await this.#preparing;
+    let next = this.#next;
+    if (next === undefined || next.room < room) {
+      next = await this.#create(this.#generation + 1, Math.max(this.#capacity, room));
+      this.#next?.close().catch(() => undefined);
+    }
+    this.#next = undefined;
+    this.#bytesBefore += this.#journal?.length ?? 0;
+    this.#journal?.close().catch(() => undefined);
+    this.#journal = next;
+    this.#generation = next.generation;
+  }
+
+  async #create(generation: number, capacity: number): Promise<JournalFile> {
+    const path = this.#context.files.path("journal", generation);
+    try {
+      return await JournalFile.create(this.#context.disk, path, generation, capacity);
+    } catch (error) {
+      throw failure("failed", path, "cannot make the journal", error);
+    }
+  }
+
+  /** Goes on to the next journal, and sums up what was before in a snapshot beside the work. */
+  async #rotate(record: Buffer, image: LedgerSnapshot, state: StoreState): Promise<void> {
+    await this.#goOn(record.length);
+    await this.#write(record);
+    const summedUp = this.#bytesBefore;
+    this.#bytesBefore = 0;
+    this.#snapshotDueAt = Number.POSITIVE_INFINITY;
+    this.#snapshotting = this.#snapshot(this.#generation, image, state)
+      .catch((error: StoreFailure) => {
+        this.#bytesBefore += summedUp;
+        this.#snapshotDueAt = this.#bytes + this.#context.sizes.snapshotAfter;
+        this.#snapshotProblem = error.problem;
+        this.#context.warn(error.problem.message);
+      })
+      .finally(() => {
+        this.#snapshotting = undefined;
+      });
+  }
+
+  /** Begins a generation that nothing before it is needed for, and waits until it is complete. */
+  async #renew(record: Buffer, image: LedgerSnapshot, state: StoreState): Promise<void> {
+    await this.#snapshotting;
+    const generation = this.#generation;
+    try {
+      await this.#goOn(record.length);
+      await this.#write(record);
+      await this.#snapshot(this.#generation, image, state);
+    } catch (error) {
+      // The next attempt replaces the files of this one: they hold changes that are taken back.
+      this.#generation = generation;
+      throw this.#fail(failure("failed", this.#context.files.storeFile, "cannot begin new files", error));
+    }
+    this.#bytesBefore = 0;
+    this.#failure = undefined;
+  }
+
+  async #snapshot(
+    generation: number,
+    image: LedgerSnapshot,
+    { sequence, exported, damaged }: StoreState,
+  ): Promise<void> {
+    const { disk, files, sizes } = this.#context;
+    const path = files.path("snapshot", generation);
+    let bytes = 0;
+    try {
+      await replaceFile(disk, path, async (file) => {
+        bytes = await writeSnapshot(file, image, { sequence, damaged, ...(exported !== undefined && { exported }) });
+      });
+    } catch (error) {
+      throw failure("failed", path, "a snapshot could not be written", error);
+    }
+    this.#snapshotDueAt = Math.max(sizes.snapshotAfter, bytes);
+    this.#snapshotProblem = undefined;
+    await this.#removeOld().catch((error) => {
+      this.#context.warn(failure("io", files.directory, "old generations could not be removed", error).message);
+    });
+  }
+
+  /** The newest snapshot and the one before it are kept, with all that is needed to come from the older one to now. */
+  async #removeOld(): Promise<void> {
+    const { disk, files } = this.#context;
+    const { snapshots, journals } = await files.list(disk);
+    const oldest = snapshots.at(-2) ?? 0;
+    for (const generation of journals)
+      if (generation < oldest) await unlinkIfThere(disk, files.path("journal", generation));
+    for (const generation of snapshots)
+      if (generation < oldest) await unlinkIfThere(disk, files.path("snapshot", generation));
+  }
+
+  get #bytes(): number {
+    return this.#bytesBefore + (this.#journal?.length ?? 0);
+  }
+
+  #isSnapshotDue(): boolean {
+    return this.#bytes >= this.#snapshotDueAt;
+  }
+
+  /** Begins to make the next journal when it will be needed. */
+  #upkeep(): void {
+    const journal = this.#journal;
+    if (journal === undefined || this.#next !== undefined || this.#preparing !== undefined) return;
+    if (journal.room >= this.#reserve + this.#context.sizes.journal / 2 && !this.#isSnapshotDue()) return;
+    this.#preparing = this.#create(this.#generation + 1, this.#capacity)
+      .then((next) => {
+        this.#next = next;
+        this.#shortage = undefined;
+      })
+      .catch((error: StoreFailure) => {
+        if (this.#shortage === undefined) this.#context.warn(error.problem.message);
+        this.#shortage = error.problem;
+      })
+      .finally(() => {
+        this.#preparing = undefined;
+      });
+  }
+
+  #fail(failed: StoreFailure): StoreFailure {
+    if (this.#failure === undefined) this.#context.warn(failed.problem.message);
+    this.#failure = failed.problem;
+    this.#journal?.close().catch(() => undefined);
+    this.#journal = undefined;
+    return failed;
+  }
+}
