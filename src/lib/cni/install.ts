@@ -1,8 +1,8 @@
 /** Puts the plugin and its nv-ipam.conf where the container runtime finds them. */
 import { constants, copyFile, mkdir, open, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { placeFile } from "../disk/place_file.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { placeFile } from "./_place_file.ts";
 import { BUILD_ID_NOTE_LENGTH, readBuildIdNote } from "./build_id.ts";
 
 /** The name under which network configs call the plugin (`"type": "nv-ipam"`). */

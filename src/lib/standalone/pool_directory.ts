@@ -1,7 +1,7 @@
 /** Reads pool manifests from a directory and tells when they change. */
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { setInterval } from "node:timers/promises";
+import { setTimeout } from "node:timers/promises";
 import { fail, ok, type Result } from "../result.ts";
 
 /** One manifest file. */
@@ -52,31 +52,34 @@ async function readBounded(path: string): Promise<string | undefined> {
 }
 
 /**
- * Calls `onChange` after each change in the directory, until the signal aborts. Looks once a second: this also works where
- * the file system tells nothing (network file systems, bind mounts, a directory that is removed and comes back).
+ * Calls `onChange` now and after each change of the directory's manifests or of the other files, until the signal aborts.
+ * Looks once a second: this also works where the file system tells nothing (network file systems, bind mounts, a directory
+ * that is removed and comes back).
  */
 export async function watchPoolDirectory(
   directory: string,
+  others: readonly string[],
   onChange: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<void> {
-  let seen = await fingerprint(directory);
-  for await (const _ of setInterval(LOOK_MILLISECONDS, undefined, { signal, ref: false })) {
-    const current = await fingerprint(directory);
-    if (current === seen) continue;
-    seen = current;
-    await onChange();
+  let seen: string | undefined;
+  while (!signal.aborted) {
+    const current = await fingerprint(directory, others);
+    if (current !== seen) {
+      seen = current;
+      await onChange();
+    }
+    await setTimeout(LOOK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
   }
 }
 
-/** Changes whenever a manifest is added, removed or written. */
-async function fingerprint(directory: string): Promise<string> {
+/** Changes whenever a file is added, removed or written. */
+async function fingerprint(directory: string, others: readonly string[]): Promise<string> {
   const names = (await readdir(directory).catch(() => [])).filter(isManifest).sort();
-  const stats = await Promise.all(
-    names.map((name) => stat(join(directory, name), { bigint: true }).catch(() => undefined)),
-  );
-  return names
-    .map((name, index) => `${name} ${stats[index]?.ino} ${stats[index]?.size} ${stats[index]?.mtimeNs}`)
+  const paths = [...names.map((name) => join(directory, name)), ...others];
+  const stats = await Promise.all(paths.map((path) => stat(path, { bigint: true }).catch(() => undefined)));
+  return paths
+    .map((path, index) => `${path} ${stats[index]?.ino} ${stats[index]?.size} ${stats[index]?.mtimeNs}`)
     .join("\n");
 }
 

@@ -1,0 +1,54 @@
+/** Opens what a node daemon needs in the order that keeps its promises: the store's lock, the store, then the socket (R13). */
+import type { FlagValues } from "../flags/flags.ts";
+import { openStore } from "../journal/store.ts";
+import type { Log } from "../observe/log.ts";
+import { fail, ok, type Result } from "../result.ts";
+import { parseEndpoint } from "../rpc/server/endpoint.ts";
+import { type Daemon, serve } from "./daemon.ts";
+import type { DAEMON_FLAGS } from "./flags.ts";
+import type { PoolTable } from "./pool_table.ts";
+
+/** What the roles that run a daemon say of it. */
+export interface OpenDaemonOptions {
+  readonly values: FlagValues<typeof DAEMON_FLAGS>;
+  /** Whoever knows the pools puts them there. */
+  readonly pools: PoolTable;
+  /** Serve requests that name no pod (standalone). */
+  readonly podOptional: boolean;
+  readonly log: Log;
+}
+
+/**
+ * Starts a daemon. Closing it also closes the store, which hands its content over to the original's file.
+ *
+ * @returns a sentence that says what to do: another daemon runs, the store is not to be used, the socket cannot be taken.
+ */
+export async function openDaemon(options: OpenDaemonOptions): Promise<Result<Daemon, string>> {
+  const { values, log } = options;
+  const endpoint = parseEndpoint(values["bind-address"], values["allow-insecure-bind"]);
+  if (!endpoint.ok) return endpoint;
+  const opened = await openStore({ storeFile: values["store-file"], log: log.named("store") });
+  if (!opened.ok) return fail(opened.error.message);
+  const store = opened.value;
+  const served = await serve({
+    nodeName: values["node-name"],
+    endpoint: endpoint.value,
+    store,
+    pools: options.pools,
+    podOptional: options.podOptional,
+    allowStaticInOtherBlocks: values["allow-static-ip-in-other-blocks"],
+    log: log.named("daemon"),
+  });
+  if (!served.ok) {
+    await store.close();
+    return served;
+  }
+  const { close, ...daemon } = served.value;
+  return ok({
+    ...daemon,
+    close: async () => {
+      await close();
+      await store.close();
+    },
+  });
+}

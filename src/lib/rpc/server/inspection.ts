@@ -1,0 +1,98 @@
+/** nvipam.daemon.v1.DaemonService: CNI GC and STATUS, and the read-only views of `nv-ipam inspect`. */
+import type { PoolKind } from "../../api/types.ts";
+import { parseInteger } from "../../flags/value.ts";
+import { formatAddress } from "../../ip/address.ts";
+import type { Reservation } from "../../reservations/reservation.ts";
+import { fail, ok, type Result } from "../../result.ts";
+import type {
+  CollectGarbageRequest,
+  CollectGarbageResponse,
+  GetStatusRequest,
+  GetStatusResponse,
+  ListPoolsResponse,
+  ListReservationsRequest,
+  ListReservationsResponse,
+  PoolView,
+  ReservationView,
+} from "../generated/daemon.ts";
+import type { DurableLedger } from "./ipam.ts";
+import type { Refusal } from "./unary.ts";
+
+/** What the service asks of the daemon around it. */
+export interface DaemonState {
+  readonly nodeName: string;
+  /** What keeps ADD from being served, one sentence each; empty when nothing does. */
+  notReady(kind: PoolKind): readonly string[];
+  /** The pools as this node serves them. */
+  poolViews(): readonly PoolView[];
+}
+
+/** Reservations in one answer at most, whatever was asked for. */
+const MAX_PAGE = 1000;
+
+/** The service's methods. */
+export class DaemonService {
+  readonly #store: DurableLedger;
+  readonly #daemon: DaemonState;
+
+  constructor(store: DurableLedger, daemon: DaemonState) {
+    this.#store = store;
+    this.#daemon = daemon;
+  }
+
+  /** CNI GC. */
+  async collectGarbage(request: CollectGarbageRequest): Promise<Result<CollectGarbageResponse, Refusal>> {
+    if (request.network === "") return fail({ status: "InvalidArgument", message: "network is required" });
+    const valid = request.validAttachments.map(({ containerId, ifname }) => ({ containerID: containerId, ifname }));
+    const released = this.#store.ledger.collectGarbage({ network: request.network, valid });
+    const committed = await this.#store.commit();
+    if (!committed.ok) return fail({ status: "Unavailable", message: committed.error.message });
+    return ok({ released });
+  }
+
+  /** CNI STATUS. */
+  async getStatus(request: GetStatusRequest): Promise<Result<GetStatusResponse, Refusal>> {
+    const reasons = this.#daemon.notReady(request.poolKind === "CIDRPool" ? "CIDRPool" : "IPPool");
+    return ok({ ready: reasons.length === 0, reasons: [...reasons], serving: true });
+  }
+
+  /** The pools as this node serves them. */
+  async listPools(): Promise<Result<ListPoolsResponse, Refusal>> {
+    return ok({ pools: [...this.#daemon.poolViews()], nodeName: this.#daemon.nodeName });
+  }
+
+  /** One page of the reservations. */
+  async listReservations(request: ListReservationsRequest): Promise<Result<ListReservationsResponse, Refusal>> {
+    const limit = request.pageSize > 0 ? Math.min(request.pageSize, MAX_PAGE) : MAX_PAGE;
+    const from = request.pageToken === "" ? 0 : parseInteger(request.pageToken);
+    if (from === undefined) return fail({ status: "InvalidArgument", message: "page_token is not one of ours" });
+    const page = this.#store.ledger.list({
+      from,
+      limit,
+      containerID: request.containerId === "" ? undefined : request.containerId,
+      ifname: request.ifname === "" ? undefined : request.ifname,
+    });
+    return ok({ reservations: page.reservations.map(reservationView), nextPageToken: String(page.next ?? "") });
+  }
+}
+
+/** A reservation as inspect shows it. */
+export function reservationView(reservation: Reservation): ReservationView {
+  const { pool, owner } = reservation;
+  const pod = owner.type === "pod" ? owner : { namespace: "", name: "", uid: "" };
+  return {
+    poolKind: pool.kind,
+    pool: pool.name,
+    poolUid: pool.uid,
+    addresses: reservation.addresses.map(formatAddress),
+    containerId: reservation.containerID,
+    ifname: reservation.ifname,
+    podNamespace: pod.namespace,
+    podName: pod.name,
+    podUid: pod.uid,
+    network: reservation.network,
+    deviceId: reservation.deviceID,
+    how: reservation.how,
+    createdAt: reservation.createdAt,
+  };
+}

@@ -1,0 +1,112 @@
+/** Opens the daemon's listening socket so that nobody else can connect before it is ready, nor take it over (R13). */
+import { chmod, lstat, mkdir, rename, unlink } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { dirname } from "node:path";
+import { fail, ok, type Result } from "../../result.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/** Connections held at once; more are closed as they come. */
+const MAX_CONNECTIONS = 1024;
+
+/** An open listening socket. */
+export interface Listener {
+  /** The port of a TCP endpoint (useful when 0 was asked for). */
+  readonly port?: number;
+  /** Takes no new connections and removes the socket from the file system if it is still ours. */
+  close(): Promise<void>;
+}
+
+/**
+ * Listens. A socket is made under a temporary name with mode 0600, then renamed onto its path; its directory is made with
+ * mode 0700 if it is missing; what is not a socket is never removed.
+ *
+ * @returns a message when the path is taken by something else, when another process answers there, or the system refuses.
+ */
+export async function listen(
+  endpoint: Endpoint,
+  onConnection: (socket: Socket) => void,
+): Promise<Result<Listener, string>> {
+  const server = createServer(onConnection);
+  server.maxConnections = MAX_CONNECTIONS;
+  try {
+    return endpoint.type === "unix" ? await listenUnix(server, endpoint.path) : await listenTcp(server, endpoint);
+  } catch (error) {
+    server.close();
+    return fail(`listen on ${describe(endpoint)}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function describe(endpoint: Endpoint): string {
+  return endpoint.type === "unix" ? `unix://${endpoint.path}` : `tcp://${endpoint.host}:${endpoint.port}`;
+}
+
+async function listenTcp(
+  server: Server,
+  { host, port }: Extract<Endpoint, { type: "tcp" }>,
+): Promise<Result<Listener, string>> {
+  await listening(server, () => server.listen({ host, port }));
+  const address = server.address();
+  const actual = typeof address === "object" && address !== null ? address.port : port;
+  return ok({ port: actual, close: () => closed(server) });
+}
+
+async function listenUnix(server: Server, path: string): Promise<Result<Listener, string>> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const taken = await occupied(path);
+  if (taken !== undefined) return fail(taken);
+  const temporary = `${path}~`;
+  if ((await kind(temporary)) === "socket") await unlink(temporary);
+  await listening(server, () => {
+    // bind(2) happens inside listen(), so the mask covers exactly that call.
+    const before = process.umask(0o177);
+    try {
+      server.listen({ path: temporary });
+    } finally {
+      process.umask(before);
+    }
+  });
+  await chmod(temporary, 0o600);
+  const { ino } = await lstat(temporary);
+  await rename(temporary, path);
+  return ok({
+    close: async () => {
+      const current = await lstat(path).catch(() => undefined);
+      if (current?.ino === ino) await unlink(path);
+      await closed(server);
+    },
+  });
+}
+
+/** Why the path cannot be taken, or undefined. */
+async function occupied(path: string): Promise<string | undefined> {
+  const found = await kind(path);
+  if (found === "missing") return undefined;
+  if (found === "other") return `listen on unix://${path}: this is not a socket; move it away, or choose another path`;
+  const answers = await new Promise<boolean>((resolve) => {
+    const probe = connect({ path });
+    probe.once("connect", () => resolve(true)).once("error", () => resolve(false));
+    probe.once("close", () => resolve(false)).setTimeout(2000, () => probe.destroy());
+    probe.once("connect", () => probe.destroy());
+  });
+  return answers ? `listen on unix://${path}: another daemon answers there; stop it first` : undefined;
+}
+
+async function kind(path: string): Promise<"missing" | "socket" | "other"> {
+  try {
+    return (await lstat(path)).isSocket() ? "socket" : "other";
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "missing";
+    throw error;
+  }
+}
+
+function listening(server: Server, start: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("listening", resolve).once("error", reject);
+    start();
+  });
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
