@@ -66,8 +66,8 @@ export class Records {
   }
 
   /** All of them. */
-  *values(): IterableIterator<Reservation> {
-    for (const reservation of this.#slots) if (reservation !== undefined) yield reservation;
+  values(): Reservation[] {
+    return this.#slots.filter((reservation) => reservation !== undefined);
   }
 
   /** Up to `limit` reservations that pass, from place `from` on, and the place to go on from; undefined at the end. */

@@ -1,4 +1,4 @@
-/** One copy of texts and objects that thousands of reservations have in common. */
+/** One copy of the texts that thousands of reservations have in common. */
 import type { PoolID, Reservation } from "./reservation.ts";
 
 /** More different texts than this at a time are not worth remembering: namespaces and networks come and go. */
@@ -7,20 +7,14 @@ const LIMIT = 4096;
 /** Makes reservations share their equal parts. */
 export class Sharing {
   readonly #texts = new Map<string, string>();
-  readonly #pools = new Map<string, PoolID>();
 
-  /** The pool's id, always the same object for the same kind, name and uid. */
-  poolID(pool: PoolID): PoolID {
-    return shared(this.#pools, `${pool.kind}/${pool.name}/${pool.uid}`, pool);
-  }
-
-  /** An equal reservation whose pool, network, interface name and namespace are shared. */
-  reservation(reservation: Reservation): Reservation {
+  /** An equal reservation of the pool, whose network, interface name and namespace are shared. */
+  reservation(reservation: Reservation, pool: PoolID): Reservation {
     const { containerID, addresses, owner, deviceID, how, createdAt } = reservation;
     return {
       containerID,
       ifname: this.#text(reservation.ifname),
-      pool: this.poolID(reservation.pool),
+      pool,
       addresses,
       owner: owner.type === "pod" ? { ...owner, namespace: this.#text(owner.namespace) } : owner,
       network: this.#text(reservation.network),
@@ -31,14 +25,10 @@ export class Sharing {
   }
 
   #text(text: string): string {
-    return shared(this.#texts, text, text);
+    const known = this.#texts.get(text);
+    if (known !== undefined) return known;
+    if (this.#texts.size >= LIMIT) this.#texts.clear();
+    this.#texts.set(text, text);
+    return text;
   }
-}
-
-function shared<T>(known: Map<string, T>, key: string, value: T): T {
-  const earlier = known.get(key);
-  if (earlier !== undefined) return earlier;
-  if (known.size >= LIMIT) known.clear();
-  known.set(key, value);
-  return value;
 }

@@ -1,4 +1,5 @@
 /** What a ledger remembers, and the single steps that change it. */
+import type { PoolKind } from "../api/types.ts";
 import type { Address } from "../ip/address.ts";
 import { Occupancy } from "./_occupancy.ts";
 import { Records } from "./_records.ts";
@@ -18,12 +19,12 @@ export interface Conflict {
 /** Reservations, taken addresses, cursors and configurations. */
 export class State {
   readonly records = new Records();
-  readonly #occupancies = new Map<string, Occupancy>();
+  readonly #occupancies: Record<PoolKind, Map<string, Occupancy>> = { IPPool: new Map(), CIDRPool: new Map() };
   readonly #sharing = new Sharing();
 
   /** Fills an empty state. */
   load(snapshot: LedgerSnapshot): void {
-    for (const reservation of snapshot.reservations) this.#add(this.#sharing.reservation(reservation));
+    for (const reservation of snapshot.reservations) this.#add(reservation);
     for (const { pool, cursor, config } of snapshot.pools) {
       this.#setCursor(pool, cursor);
       this.#setConfig(pool, config);
@@ -33,20 +34,20 @@ export class State {
   /** The whole content. The reservations in it are shared, not copied. */
   snapshot(): LedgerSnapshot {
     const pools: PoolRecord[] = [];
-    for (const { pool, cursor, config } of this.#occupancies.values()) {
+    for (const { pool, cursor, config } of this.#allOccupancies()) {
       if (cursor === undefined && config === undefined) continue;
       pools.push({ pool, ...(cursor !== undefined && { cursor }), ...(config !== undefined && { config }) });
     }
-    return { reservations: [...this.records.values()], pools };
+    return { reservations: this.records.values(), pools };
   }
 
   /** The use of the pools of that kind and name, whatever their uid. */
   occupancyOf(pool: PoolID): Occupancy {
-    const key = nameKey(pool);
-    let occupancy = this.#occupancies.get(key);
+    const ofKind = this.#occupancies[pool.kind];
+    let occupancy = ofKind.get(pool.name);
     if (occupancy === undefined) {
-      occupancy = new Occupancy(this.#sharing.poolID(pool));
-      this.#occupancies.set(key, occupancy);
+      occupancy = new Occupancy(pool);
+      ofKind.set(pool.name, occupancy);
     }
     return occupancy;
   }
@@ -85,13 +86,13 @@ export class State {
 
   /** The addresses that more than one reservation claims. Looks at the reservations only when there are such addresses. */
   conflicts(): readonly Conflict[] {
-    if (![...this.#occupancies.values()].some(({ hasConflicts }) => hasConflicts)) return [];
+    if (!this.#allOccupancies().some(({ hasConflicts }) => hasConflicts)) return [];
     const found = new Map<string, { pool: PoolName; address: Address; reservations: Reservation[] }>();
     for (const reservation of this.records.values()) {
       const { pool } = reservation;
       const occupancy = this.occupancyOf(pool);
       for (const address of reservation.addresses.filter((each) => occupancy.isInConflict(each))) {
-        const key = `${nameKey(pool)}/${address.family}/${address.value}`;
+        const key = `${pool.kind}/${pool.name}/${address.family}/${address.value}`;
         const conflict = found.get(key);
         if (conflict === undefined) found.set(key, { pool, address, reservations: [reservation] });
         else conflict.reservations.push(reservation);
@@ -100,14 +101,19 @@ export class State {
     return [...found.values()];
   }
 
-  #put(reservation: Reservation): Reservation {
-    this.#remove(reservation);
-    return this.#add(this.#sharing.reservation(reservation));
+  #allOccupancies(): readonly Occupancy[] {
+    return [...this.#occupancies.IPPool.values(), ...this.#occupancies.CIDRPool.values()];
   }
 
-  #add(reservation: Reservation): Reservation {
+  #put(reservation: Reservation): Reservation {
+    this.#remove(reservation);
+    return this.#add(reservation);
+  }
+
+  #add(given: Reservation): Reservation {
+    const occupancy = this.occupancyOf(given.pool);
+    const reservation = this.#sharing.reservation(given, occupancy.share(given.pool));
     this.records.add(reservation);
-    const occupancy = this.occupancyOf(reservation.pool);
     for (const address of reservation.addresses) occupancy.claim(address);
     return reservation;
   }
@@ -122,17 +128,13 @@ export class State {
 
   #setCursor(pool: PoolID, cursor: Address | undefined): undefined {
     const occupancy = this.occupancyOf(pool);
-    occupancy.pool = this.#sharing.poolID(pool);
+    occupancy.pool = pool;
     occupancy.cursor = cursor;
   }
 
   #setConfig(pool: PoolID, config: string | undefined): undefined {
     const occupancy = this.occupancyOf(pool);
-    occupancy.pool = this.#sharing.poolID(pool);
+    occupancy.pool = pool;
     occupancy.config = config;
   }
-}
-
-function nameKey({ kind, name }: PoolName): string {
-  return `${kind}/${name}`;
 }

@@ -137,15 +137,15 @@ export class Ledger {
    */
   collectGarbage({ network, valid }: CollectGarbageRequest): number {
     if (network === "") return 0;
-    const alive = new Set<string>();
-    for (const { containerID, ifname } of valid) alive.add(`${containerID}/${ifname}`);
-    const garbage: Reservation[] = [];
-    for (const reservation of this.#state.records.values()) {
-      const { containerID, ifname } = reservation;
-      if (reservation.network !== network || containerID === "" || alive.has(`${containerID}/${ifname}`)) continue;
-      garbage.push(reservation);
+    const alive = new Map<string, string[]>();
+    for (const { containerID, ifname } of valid) {
+      const ifnames = alive.get(containerID);
+      if (ifnames === undefined) alive.set(containerID, [ifname]);
+      else ifnames.push(ifname);
     }
-    return this.release(garbage);
+    const isGarbage = ({ containerID, ifname, network: name }: Reservation): boolean =>
+      name === network && containerID !== "" && alive.get(containerID)?.includes(ifname) !== true;
+    return this.release(this.#state.records.values().filter(isGarbage));
   }
 
   /** Frees these reservations, so far as they still stand as they are given. Returns the number freed. */
