@@ -105,11 +105,11 @@ test("the Kubernetes room knows nothing of IPAM", () => {
   assert.equal(wrong, []);
 });
 
-test("a file whose name starts with _ is imported from its own folder only", () => {
+test("a file whose name starts with _ is imported only from its own folder and those inside it", () => {
   assert.equal(
     arrows(
       () => true,
-      (i, path) => i.startsWith("src/") && basename(i).startsWith("_") && dirname(i) !== dirname(path),
+      (i, path) => i.startsWith("src/") && basename(i).startsWith("_") && !isIn(dirname(i))(path),
     ),
     [],
   );

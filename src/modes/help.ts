@@ -3,7 +3,9 @@ import { BUILD } from "../version.ts";
 
 const ROLES: Readonly<Record<string, string>> = {
   help: "show this, or with a command's name its flags",
+  inspect: "show pools, reservations and what does not fit, from the running daemon or from its store",
   install: "copy this executable and its configuration to where the container runtime looks for CNI plugins",
+  standalone: "serve the plugin on a single host: pools come from manifests in a directory",
   version: "say which build this is and which CNI versions it speaks",
 };
 
