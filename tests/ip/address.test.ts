@@ -14,9 +14,9 @@ import {
   sameAddress,
   size,
 } from "../../src/lib/ip/address.ts";
-import { announceSeed, randomFrom } from "./_seed.ts";
+import { seededRandom } from "../random.ts";
 
-const seed = announceSeed("address");
+const random = seededRandom("address");
 
 const addresses: readonly (readonly [text: string, family: 4 | 6, value: bigint, canonical?: string])[] = [
   ["0.0.0.0", 4, 0n],
@@ -60,7 +60,6 @@ for (const text of new Set(notAddresses)) {
 }
 
 test("20,000 random and damaged texts are judged as inet_pton judges them and valued as ipaddr.js values them", () => {
-  const random = randomFrom(seed);
   for (let round = 0; round < 20_000; round++) {
     const text = damaged(random.below(3), random.below(2) === 0 ? randomIPv4() : randomIPv6());
     const valid = isIPv4(text) || isIPv6(text);

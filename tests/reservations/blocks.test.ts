@@ -2,9 +2,9 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import type { Interval } from "../../src/lib/ip/intervals.ts";
 import { BlockTable } from "../../src/lib/reservations/blocks.ts";
-import { announceSeed, randomFrom } from "../ip/_seed.ts";
+import { seededRandom } from "../random.ts";
 
-const seed = announceSeed("blocks");
+const random = seededRandom("blocks");
 
 test("an empty table holds no address", () => {
   assert.is(BlockTable.none.firstOfBlockWith(0n), undefined);
@@ -33,7 +33,6 @@ for (const [family, end] of [
 }
 
 test("R10 a table equals a naive list of blocks in 2,000 random cases", () => {
-  const random = randomFrom(seed);
   for (let round = 0; round < 2_000; round++) {
     const family = random.pick([4, 6] as const);
     const base =
@@ -60,7 +59,6 @@ test("R10 a table equals a naive list of blocks in 2,000 random cases", () => {
 });
 
 test("R10 blocks that overlap, as in a damaged status, still cover every address that they hold", () => {
-  const random = randomFrom(seed);
   for (let round = 0; round < 500; round++) {
     const blocks = Array.from({ length: 1 + random.below(8) }, () => {
       const first = BigInt(random.below(60));

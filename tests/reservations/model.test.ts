@@ -4,10 +4,10 @@ import { type Address, contains, formatAddress, sameAddress } from "../../src/li
 import { type Allocation, Ledger } from "../../src/lib/reservations/ledger.ts";
 import type { NodePool } from "../../src/lib/reservations/pool.ts";
 import type { Attachment, Change, LedgerSnapshot, Reservation } from "../../src/lib/reservations/reservation.ts";
-import { announceSeed, randomFrom } from "../ip/_seed.ts";
+import { seededRandom } from "../random.ts";
 import { address, attachment, cidrPool, contents, ipPool, line, NOW, pod, ready } from "./_pools.ts";
 
-const seed = announceSeed("model");
+const random = seededRandom("model");
 
 /** Small blocks, so that they fill up and the search goes round them often; with gaps of every kind in them. */
 const pools: readonly [NodePool, ...NodePool[]] = [
@@ -96,7 +96,6 @@ class Model {
 }
 
 test("R1 R4 20,000 random steps agree with a model that walks lists, and so do undo, replay and reload", () => {
-  const random = randomFrom(seed);
   let ledger = new Ledger();
   let model = new Model();
   let base: LedgerSnapshot = ledger.snapshot();
@@ -229,7 +228,6 @@ test("R1 R4 20,000 random steps agree with a model that walks lists, and so do u
 });
 
 test("R1 an address that came back is not given again before the block has been gone round, in 200 random runs", () => {
-  const random = randomFrom(seed + 1);
   for (let run = 0; run < 200; run++) {
     const pool = random.pick(pools);
     const ledger = new Ledger();
