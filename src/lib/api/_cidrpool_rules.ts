@@ -18,14 +18,14 @@ type Spec = Omit<CIDRPoolSpec, "nodeSelector">;
 export function checkCIDRPoolSpec(spec: Spec, findings: Findings): void {
   const network = checkNetwork(spec.cidr, findings);
   if (network !== undefined) {
+    const named = { ...network, text: formatCidr(network) };
     const length = checkPrefixLength(spec.perNodeNetworkPrefix, network, findings);
     if (length !== undefined) {
       checkGatewayIndex(spec.gatewayIndex, network, length, findings);
       checkIndexExclusions(spec.perNodeExclusions ?? [], 1n << BigInt(addressBits(network.family) - length), findings);
     }
-    const named = { ...network, text: formatCidr(network) };
     checkExclusions(spec.exclusions ?? [], named, findings);
-    checkStaticAllocations(spec, named, findings);
+    checkStaticAllocations(spec.staticAllocations ?? [], named, length, findings);
   }
   checkRoutes(spec.routes ?? [], network, spec.defaultGateway ?? false, findings);
   checkGatewayUsers(spec, spec.gatewayIndex !== undefined, "gatewayIndex", findings);
@@ -87,11 +87,17 @@ function checkGatewayIndex(
   }
 }
 
-function checkStaticAllocations(spec: Spec, network: WrittenNetwork & NamedNetwork, findings: Findings): void {
+/** @param length of each node's prefix; undefined when it is wrong itself. */
+function checkStaticAllocations(
+  items: readonly StaticAllocation[],
+  network: WrittenNetwork & NamedNetwork,
+  length: number | undefined,
+  findings: Findings,
+): void {
   const { errors } = findings;
   const nodes = new Map<string, number>();
   const prefixes = new Map<string, number>();
-  for (const [index, item] of (spec.staticAllocations ?? []).entries()) {
+  for (const [index, item] of items.entries()) {
     const path = `spec.staticAllocations[${index}]`;
     if (item.nodeName) {
       const earlier = nodes.get(item.nodeName);
@@ -103,7 +109,7 @@ function checkStaticAllocations(spec: Spec, network: WrittenNetwork & NamedNetwo
           `must be named once; staticAllocations[${earlier}] is for it too`,
         );
     }
-    const prefix = checkStaticPrefix(item, path, spec, network, findings);
+    const prefix = checkStaticPrefix(item, path, network, length, findings);
     if (prefix === undefined) continue;
     const key = formatCidr(prefix);
     const earlier = prefixes.get(key);
@@ -116,8 +122,8 @@ function checkStaticAllocations(spec: Spec, network: WrittenNetwork & NamedNetwo
 function checkStaticPrefix(
   item: StaticAllocation,
   path: string,
-  spec: Spec,
   network: WrittenNetwork & NamedNetwork,
+  length: number | undefined,
   findings: Findings,
 ): WrittenNetwork | undefined {
   const { errors, warnings } = findings;
@@ -134,11 +140,11 @@ function checkStaticPrefix(
     errors.add(`${path}.prefix`, item.prefix, `must lie in ${network.text}`);
   } else if (prefix.lengthOffset !== network.lengthOffset) {
     errors.add(`${path}.prefix`, item.prefix, "must be written as an address of the same family as spec.cidr");
-  } else if (prefix.prefixLength + prefix.lengthOffset !== spec.perNodeNetworkPrefix) {
+  } else if (length !== undefined && prefix.prefixLength !== length) {
     errors.add(
       `${path}.prefix`,
       item.prefix,
-      `must be a /${spec.perNodeNetworkPrefix}, as spec.perNodeNetworkPrefix says`,
+      `must be a /${length + prefix.lengthOffset}, as spec.perNodeNetworkPrefix says`,
     );
   } else if (item.gateway) {
     const gateway = checkAddress(item.gateway, `${path}.gateway`, { ...prefix, text: formatCidr(prefix) }, findings);
