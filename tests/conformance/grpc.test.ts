@@ -23,7 +23,9 @@ const act: Act = async (step, { places }) => {
   const bytes =
     typeof step.requestHex === "string"
       ? Buffer.from(step.requestHex, "hex")
-      : Buffer.from(method.request.encode(fromWireNames(step.request ?? {}) as never).finish());
+      : Buffer.from(
+          method.request.encode(method.request.fromPartial(fromWireNames(step.request ?? {}) as never)).finish(),
+        );
   const client = new grpc.Client(`unix://${places.SOCKET}`, grpc.credentials.createInsecure());
   try {
     return await new Promise<Json>((resolve) => {
@@ -47,7 +49,7 @@ const act: Act = async (step, { places }) => {
   }
 };
 
-/** Field names of the protocol definition to those of the generated types; enum names to numbers; every list present. */
+/** Field names of the protocol definition to those of the generated types; enum names to numbers. */
 function fromWireNames(value: Json): Json {
   if (Array.isArray(value)) return value.map(fromWireNames);
   if (typeof value === "string" && value in PoolType) return PoolType[value as keyof typeof PoolType];
@@ -56,10 +58,7 @@ function fromWireNames(value: Json): Json {
     key.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()),
     fromWireNames(item),
   ]);
-  const message = Object.fromEntries(entries);
-  return "parameters" in message || !("metadata" in message || "pools" in message || "cniIfname" in message)
-    ? message
-    : { pools: [], requestedIps: [], ...message };
+  return Object.fromEntries(entries);
 }
 
 /** The reverse; members at their default value are left out, as the vectors do. */

@@ -46,6 +46,12 @@ test(`R1 R3 after each of ${ROUNDS} SIGKILLs under load everything acknowledged 
     }
   };
 
+  /** Waits until so many calls were acknowledged, then a moment more, so that the daemon dies anywhere in its work. */
+  const loaded = async (calls: number): Promise<void> => {
+    while (acknowledged < calls) await delay(1);
+    await delay(random.below(4));
+  };
+
   const verify = async (client: DaemonClient): Promise<void> => {
     const reservations = await client.reservations();
     const addresses = reservations.flatMap((reservation) => reservation.addresses);
@@ -74,7 +80,7 @@ test(`R1 R3 after each of ${ROUNDS} SIGKILLs under load everything acknowledged 
           () => running,
         ),
       );
-      if (running) await delay(1 + random.below(60));
+      if (running) await loaded(acknowledged + random.below(60));
       await daemon.end("SIGKILL");
       running = false;
       for (const client of clients) client.close();
