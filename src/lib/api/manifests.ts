@@ -92,7 +92,12 @@ type Path = readonly (string | number)[];
 
 function documentsOf(text: string, { file, problems, lines }: Found): readonly Document.Parsed[] {
   try {
-    const documents = parseAllDocuments(text, { lineCounter: lines, merge: true, prettyErrors: false });
+    const documents = parseAllDocuments(text, {
+      lineCounter: lines,
+      merge: true,
+      prettyErrors: false,
+      logLevel: "error",
+    });
     return Array.isArray(documents) ? documents : [];
   } catch (error) {
     problems.push({ file, line: 1, field: "", message: `cannot be read: ${textOf(error)}` });
