@@ -66,12 +66,19 @@ const daemon = new StandaloneDaemon({
 main.before(async () => {
   for (const namespace of [host, a, b]) await run("ip", ["netns", "add", namespace]);
   const ip = (...args: string[]) => run("ip", ["-n", host, ...args]);
-  // The master of macvlan and ipvlan: one end of a pair, the other end being what a switch would be.
-  await ip("link", "add", "master0", "type", "veth", "peer", "name", "switch0");
-  await ip("link", "set", "master0", "up");
-  await ip("link", "set", "switch0", "up");
+  // The masters of macvlan and ipvlan: one end of a pair, the other end being what a switch would be.
+  for (const number of [0, 1]) {
+    await ip("link", "add", `master${number}`, "type", "veth", "peer", "name", `switch${number}`);
+    await ip("link", "set", `master${number}`, "up");
+    await ip("link", "set", `switch${number}`, "up");
+  }
   await ip("link", "set", "lo", "up");
   await daemon.start();
+});
+
+main.after.each(async () => {
+  // What a failed test leaves would fail the next one too.
+  for (const namespace of [a, b]) await run("ip", ["-n", namespace, "link", "delete", "net1"]).catch(() => undefined);
 });
 
 main.after(async () => {
@@ -103,72 +110,96 @@ async function reservations(): Promise<number> {
   return (await daemon.inspect("reservations")).length;
 }
 
-const plugins: readonly {
+interface MainPlugin {
   readonly type: string;
-  readonly config: Record<string, unknown>;
-  readonly prefixes?: readonly number[];
-}[] = [
-  { type: "bridge", config: { bridge: "nvbr0", isDefaultGateway: false } },
+  readonly config: Readonly<Record<string, unknown>>;
+}
+
+const plugins: readonly MainPlugin[] = [
+  { type: "bridge", config: { bridge: "nvbr0" } },
   { type: "macvlan", config: { master: "master0", mode: "bridge" } },
-  { type: "ipvlan", config: { master: "master0", mode: "l2" } },
-  // ptp puts a host route for each address, so that the namespace's own has no network.
-  { type: "ptp", config: {}, prefixes: [16, 64] },
+  { type: "ptp", config: {} },
 ];
+const ipvlan: MainPlugin = { type: "ipvlan", config: { master: "master1", mode: "l2" } };
 
-for (const { type, config } of plugins) {
-  main(`${type} adds, checks and deletes interfaces with our addresses, which reach each other`, async () => {
-    const network = { cniVersion: "1.1.0", name: `net-${type}`, type, ...config, ipam: ipam() };
-    const call = (command: string, container: string, namespace: string, extra: Record<string, unknown> = {}) =>
-      inHost(
-        join(PEERS_BIN, type),
-        [],
-        environment(command, container, namespace),
-        JSON.stringify({ ...network, ...extra }),
-      );
-    const results: CniResult[] = [];
-    for (const [container, namespace] of [
-      ["ca", a],
-      ["cb", b],
-    ] as const) {
-      const added = await call("ADD", container, namespace);
-      assert.is(added.exit, 0, added.stdout);
-      const result = JSON.parse(added.stdout) as CniResult;
-      results.push(result);
-      assert.equal([...(await addressesIn(namespace))].sort(), result.ips.map(({ address }) => address).sort());
-      const checked = await call("CHECK", container, namespace, { prevResult: result });
-      assert.is(checked.exit, 0, checked.stdout);
-    }
-    assert.is(await reservations(), 4);
-    for (const { address } of results[1]?.ips ?? []) {
-      const target = address.split("/")[0] ?? "";
-      const { stdout } = await run("ip", ["netns", "exec", a, "ping", "-c", "1", "-W", "10", target]);
-      assert.match(stdout, /1 received/);
-    }
-    for (const [container, namespace] of [
-      ["ca", a],
-      ["cb", b],
-    ] as const) {
-      const deleted = await call("DEL", container, namespace);
-      assert.is(deleted.exit, 0, deleted.stdout);
-    }
-    assert.is(await reservations(), 0);
-  });
+function caller({ type, config }: MainPlugin, container: string, namespace: string) {
+  const network = { cniVersion: "1.1.0", name: `net-${type}`, type, ...config, ipam: ipam() };
+  return (command: string, extra: Record<string, unknown> = {}) =>
+    inHost(
+      join(PEERS_BIN, type),
+      [],
+      environment(command, container, namespace),
+      JSON.stringify({ ...network, ...extra }),
+    );
+}
 
-  main(`${type} passes STATUS and GC on, and what is not valid any more is freed`, async () => {
-    const network = { cniVersion: "1.1.0", name: `net-${type}`, type, ...config, ipam: ipam() };
-    const call = (command: string, extra: Record<string, unknown> = {}) =>
-      inHost(join(PEERS_BIN, type), [], environment(command, "ca", a), JSON.stringify({ ...network, ...extra }));
-    const status = await call("STATUS");
-    assert.is(status.exit, 0, status.stdout);
+async function wholeLife(plugin: MainPlugin): Promise<void> {
+  const callA = caller(plugin, "ca", a);
+  const callB = caller(plugin, "cb", b);
+  let others: CniResult["ips"] = [];
+  for (const [call, namespace] of [
+    [callA, a],
+    [callB, b],
+  ] as const) {
     const added = await call("ADD");
     assert.is(added.exit, 0, added.stdout);
-    const kept = await call("GC", { "cni.dev/valid-attachments": [{ containerID: "ca", ifname: "net1" }] });
-    assert.is(kept.exit, 0, kept.stdout);
-    assert.is(await reservations(), 2);
-    const freed = await call("GC", { "cni.dev/valid-attachments": [] });
-    assert.is(freed.exit, 0, freed.stdout);
-    assert.is(await reservations(), 0);
-    assert.is((await call("DEL")).exit, 0);
+    const result = JSON.parse(added.stdout) as CniResult;
+    others = result.ips;
+    assert.equal([...(await addressesIn(namespace))].sort(), result.ips.map(({ address }) => address).sort());
+    const checked = await call("CHECK", { prevResult: result });
+    assert.is(checked.exit, 0, checked.stdout);
+  }
+  assert.is(await reservations(), 4);
+  for (const { address } of others) {
+    const { stdout } = await run("ip", [
+      "netns",
+      "exec",
+      a,
+      "ping",
+      "-c",
+      "1",
+      "-W",
+      "10",
+      address.split("/")[0] ?? "",
+    ]);
+    assert.match(stdout, /1 received/);
+  }
+  for (const call of [callA, callB]) {
+    const deleted = await call("DEL");
+    assert.is(deleted.exit, 0, deleted.stdout);
+  }
+  assert.is(await reservations(), 0);
+}
+
+for (const plugin of plugins) {
+  main(`${plugin.type} adds, checks and deletes interfaces with our addresses, which reach each other`, () =>
+    wholeLife(plugin),
+  );
+}
+
+main("ipvlan does the same where the kernel has it", async () => {
+  const made = await run("ip", ["-n", host, "link", "add", "probe0", "link", "master1", "type", "ipvlan"]).then(
+    () => true,
+    () => false,
+  );
+  if (made) {
+    await run("ip", ["-n", host, "link", "delete", "probe0"]);
+    await wholeLife(ipvlan);
+    return;
+  }
+  console.log("left out: this kernel has no ipvlan, so only its DEL reaches our plugin");
+  const deleted = await caller(ipvlan, "ca", a)("DEL");
+  assert.is(deleted.exit, 0, deleted.stdout);
+});
+
+for (const plugin of [...plugins, ipvlan]) {
+  main(`${plugin.type} passes STATUS on, and says what is missing when the daemon is away`, async () => {
+    const call = caller(plugin, "ca", a);
+    const ready = await call("STATUS");
+    assert.is(ready.exit, 0, ready.stdout);
+    const away = await call("STATUS", { ipam: { ...ipam(), daemonSocket: "unix:///nowhere/daemon.sock" } });
+    assert.is(away.exit, 1);
+    assert.match(away.stdout, /\/nowhere\/daemon\.sock/);
   });
 }
 
@@ -189,9 +220,12 @@ main("cnitool adds, checks, deletes and collects garbage through a configuration
   await tool("check", "tool-net", namespace);
   await tool("status", "tool-net", namespace);
   assert.is(await reservations(), 2);
-  await tool("gc", "tool-net", namespace);
-  assert.is(await reservations(), 0, "GC without valid attachments frees all of the network");
   await tool("del", "tool-net", namespace);
+  assert.is(await reservations(), 0);
+  await tool("add", "tool-net", namespace);
+  // libcni deletes what its cache knows and the caller does not name.
+  await tool("gc", "tool-net", namespace);
+  assert.is(await reservations(), 0);
 });
 
 main("an unknown pool and a daemon that is away are told through the main plugin", async () => {
@@ -206,7 +240,6 @@ main("an unknown pool and a daemon that is away are told through the main plugin
   const unknown = JSON.parse((await call({ poolName: "nope" })).stdout);
   assert.match(unknown.msg, /IPPool "nope"/);
   const away = JSON.parse((await call({ daemonSocket: "unix:///nowhere/daemon.sock" })).stdout);
-  assert.is(away.code, 11);
   assert.match(away.msg, /\/nowhere\/daemon\.sock/);
 });
 
