@@ -144,6 +144,17 @@ test("a deadline that the server finds passed is a deadline in our words", async
   server.close();
 });
 
+test("a server that resets the call when the time it was told is over means the deadline", async () => {
+  const path = join(directory, "reset.sock");
+  const reset = Buffer.concat([SETTINGS, h2.frame(h2.RST_STREAM, 0, 1, h2.uint32(8))]);
+  const server = await listen(path, (socket) => {
+    socket.once("data", () => setTimeout(() => socket.write(reset), 2000 - 200));
+  });
+  const { type, status } = await failure(path, { timeoutMs: 2000 });
+  assert.equal([type, status], ["deadline", 4]);
+  server.close();
+});
+
 test("a call that somebody cancels before its deadline is not called late", async () => {
   const path = join(directory, "cancelled.sock");
   const server = await listen(path, (socket) => {

@@ -369,6 +369,7 @@ test("a large answer has its windows replenished and passes", () => {
       ofStream.map(({ payload }) => payload),
     );
     allowed += ofConnection.reduce((sum, { payload }) => sum + payload.readUInt32BE(), 0);
+    assert.ok(allowed <= 1024 * 1024);
     total += part.payload.length;
   }
   const { outcome } = connection.receive(trailers(0));

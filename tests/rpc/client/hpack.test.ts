@@ -49,6 +49,7 @@ for (const [what, hex, error] of [
   ["an integer without an end", "ff ff", /ends within an integer/],
   ["an integer over 28 bits", "ff ff ff ff ff 0f", /too large/],
   ["a text longer than the block", "40 0a 61", /ends within a text/],
+  ["a value longer than the block", "5f 0a 61", /ends within a text/],
   ["a block that ends before a value", "5f", /ends within a text/],
   ["a block that ends before a name", "40", /ends within a text/],
   ["a length of a text without an end", "40 7f 80", /ends within/],
