@@ -239,6 +239,8 @@ main("an unknown pool and a daemon that is away are told through the main plugin
     );
   const unknown = JSON.parse((await call({ poolName: "nope" })).stdout);
   assert.match(unknown.msg, /IPPool "nope"/);
+  // The bridge plugin leaves its interface behind when IPAM fails.
+  await run("ip", ["-n", a, "link", "delete", "net1"]);
   const away = JSON.parse((await call({ daemonSocket: "unix:///nowhere/daemon.sock" })).stdout);
   assert.match(away.msg, /\/nowhere\/daemon\.sock/);
 });
