@@ -2,7 +2,7 @@
 import { dirname } from "node:path";
 import type { LedgerSnapshot } from "../reservations/reservation.ts";
 import type { Disk } from "./disk.ts";
-import type { StoreFiles } from "./files.ts";
+import type { StoreFiles, StoreListing } from "./files.ts";
 import { decideStart, type LegacyFile, readLegacyFile, type Start, writeNotice } from "./handover.ts";
 import { errno, failure, type StoreProblem } from "./problem.ts";
 import { type Recovery, recover } from "./recovery.ts";
@@ -40,17 +40,23 @@ export async function findStore(disk: Disk, files: StoreFiles): Promise<FoundSto
 export async function openWriter(context: WriterContext): Promise<OpenedStore> {
   const { disk, files } = context;
   const { found, legacy, start } = await findStore(disk, files);
+  let listing: StoreListing;
   try {
-    const { unfinished } = await files.list(disk);
-    for (const path of unfinished) await disk.unlink(path);
+    listing = await files.list(disk);
+    for (const path of listing.unfinished) await disk.unlink(path);
     // The names that were read may be known to the kernel only, when the process that made them was killed.
     await disk.syncDirectory(files.directory);
   } catch (error) {
     throw failure("io", files.directory, "cannot prepare the store's directory", error);
   }
-  const writer = start.type === "resume" ? await resume(context, start.found) : await begin(context, found, start);
+  const writer =
+    start.type === "resume" ? await resume(context, start.found) : await begin(context, found, start, listing);
   const opened = { writer, content: start.type === "resume" ? start.found.content : start.content };
-  return { ...opened, messages: messagesOf(start, files), noticeProblem: await ensureNotice(context, legacy) };
+  return {
+    ...opened,
+    messages: messagesOf(start, files),
+    noticeProblem: legacy.type === "notice" ? undefined : await placeNotice(context, legacy),
+  };
 }
 
 /** Makes the directory and those above it, as far as they are missing. Throws StoreFailure. */
@@ -73,14 +79,16 @@ export async function ensureDirectory(disk: Disk, directory: string): Promise<vo
   }
 }
 
-/** Puts the notice in place of whatever else is there. Gives the problem when that fails: a full disk must not keep us from releasing. */
-export async function ensureNotice(
+/**
+ * Puts the notice in place of whatever else is there. Gives the problem when that fails: a full disk must not keep us from
+ * releasing.
+ */
+export async function placeNotice(
   { disk, files }: WriterContext,
-  legacy: LegacyFile,
+  { type }: LegacyFile,
 ): Promise<StoreProblem | undefined> {
-  if (legacy.type === "notice") return undefined;
   try {
-    if (legacy.type === "invalid") {
+    if (type === "invalid") {
       const generation = Math.max(0, ...(await files.list(disk)).journals);
       await disk.rename(files.storeFile, files.aside("damaged", generation, "store"));
     }
@@ -106,9 +114,9 @@ async function begin(
   context: WriterContext,
   found: Recovery | undefined,
   { content, exported, why, losses }: Extract<Start, { type: "begin" }>,
+  { snapshots, journals }: StoreListing,
 ): Promise<StoreWriter> {
   const { disk, files } = context;
-  const { snapshots, journals } = await files.list(disk);
   const generation = Math.max(0, ...snapshots, ...journals) + 1;
   // The gap in the numbers is seen should anybody try to read the generations before this one together with it.
   const sequence = (found?.sequence ?? 0) + 2;

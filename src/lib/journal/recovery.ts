@@ -6,13 +6,15 @@
  */
 import type { LedgerSnapshot } from "../reservations/reservation.ts";
 import { journalEnds, type ReadJournal, readJournals, replay } from "./_chain.ts";
-import { Content } from "./content.ts";
+import { Content, encodeChanges } from "./content.ts";
 import { type Disk, readStart, readWhole } from "./disk.ts";
 import type { StoreFiles, StoreListing } from "./files.ts";
 import { FILE_HEADER_BYTES, type FileKind, FORMAT_VERSION, readFileHeader } from "./format.ts";
 import type { JournalEnd } from "./journal_file.ts";
 import { StoreFailure } from "./problem.ts";
 import { readSnapshot, type SnapshotEnd } from "./snapshot_file.ts";
+
+const NO_CHANGES = encodeChanges([]);
 
 /** A store as it was found. */
 export interface Recovery {
@@ -58,8 +60,7 @@ export async function recover(disk: Disk, files: StoreFiles): Promise<Recovery |
   const listing = await files.list(disk);
   const broken = await brokenHeaders(disk, files, listing);
   const journals = await readJournals(disk, files, listing.journals);
-  const isUnused = listing.snapshots.length === 0 && journals.every(({ used }) => used <= FILE_HEADER_BYTES);
-  if (isUnused) return undefined;
+  if (listing.snapshots.length === 0 && journals.every(isUnused)) return undefined;
 
   const damagedSnapshots: number[] = [];
   let best: Attempt | undefined;
@@ -77,6 +78,11 @@ export async function recover(disk: Disk, files: StoreFiles): Promise<Recovery |
   best ??= readWithoutSnapshot(files, journals);
   const losses = damagedSnapshots.map((generation) => `${files.path("snapshot", generation)} is damaged`);
   return toRecovery(best, listing, [], [...losses, ...best.losses]);
+}
+
+/** A store that was being begun has a journal, but no changes in it, before it has its first snapshot. */
+function isUnused({ records, tail }: ReadJournal): boolean {
+  return tail !== "damaged" && records.every(({ body }) => body === NO_CHANGES);
 }
 
 async function readFrom(

@@ -10,7 +10,7 @@ import { StoreFiles } from "./files.ts";
 import { exportLegacyFile, readLegacyFile } from "./handover.ts";
 import { type DiskUse, MeteredDisk } from "./meter.ts";
 import { nodeDisk } from "./node_disk.ts";
-import { damagedProblem, ensureDirectory, ensureNotice, findStore, openWriter } from "./opening.ts";
+import { damagedProblem, ensureDirectory, findStore, openWriter, placeNotice } from "./opening.ts";
 import { StoreFailure, type StoreProblem } from "./problem.ts";
 import { DEFAULT_SIZES, type StoreSizes, type WriterContext } from "./writer.ts";
 
@@ -188,7 +188,7 @@ export class Store<L extends Journaled> {
     this.#placingNotice = true;
     const { disk, files } = this.#context;
     readLegacyFile(disk, files, this.#adapter.writer.state.exported)
-      .then((legacy) => ensureNotice(this.#context, legacy))
+      .then((legacy) => placeNotice(this.#context, legacy))
       .then((problem) => {
         this.#noticeProblem = problem;
       })

@@ -184,8 +184,9 @@ export class StoreWriter {
   async close(): Promise<void> {
     await this.#preparing;
     await this.#snapshotting;
-    await this.#journal?.close();
-    await this.#next?.close();
+    // All that matters in them was synced.
+    await this.#journal?.close().catch(() => undefined);
+    await this.#next?.close().catch(() => undefined);
     this.#journal = undefined;
     this.#next = undefined;
   }

@@ -1,0 +1,259 @@
+/** Daemons that reserve and release on a simulated disk until they end, and what must be true of the next one. */
+
+import type { Address } from "../../src/lib/ip/address.ts";
+import { parseLegacy } from "../../src/lib/journal/legacy.ts";
+import { fromLegacy } from "../../src/lib/journal/legacy_content.ts";
+import { openStore, type Store, type StoreProblem } from "../../src/lib/journal/store.ts";
+import type { StoreSizes } from "../../src/lib/journal/writer.ts";
+import type { Log } from "../../src/lib/observe/log.ts";
+import type { Ledger } from "../../src/lib/reservations/ledger.ts";
+import { type NodePool, poolOnNode } from "../../src/lib/reservations/pool.ts";
+import type { LedgerSnapshot } from "../../src/lib/reservations/reservation.ts";
+import { type Fault, SimDisk, type SimOptions, type SimStorage } from "./sim_disk.ts";
+
+/** Where the daemons keep their store: the directory is made by the first of them. */
+export const STORE_FILE = "/var/nv-ipam/store";
+
+/** Journals for about seven reservations, and a snapshot after every other one. */
+export const SMALL_SIZES: StoreSizes = { journal: 2000, reserve: 500, release: 220, snapshotAfter: 3000 };
+
+/** A log that nobody reads. */
+export const SILENT: Log = {
+  info: () => undefined,
+  warning: () => undefined,
+  error: () => undefined,
+  enabled: () => false,
+  named: () => SILENT,
+};
+
+const NODE = "node-1";
+
+/** Ten IPv4 and six IPv6 addresses. */
+export const POOLS: readonly [NodePool, NodePool] = [
+  pool("pool4", "10.1.0.0/16", "10.1.0.1", "10.1.0.10", 10),
+  pool("pool6", "fd00:1::/64", "fd00:1::1", "fd00:1::6", 6),
+];
+
+function pool(name: string, subnet: string, startIP: string, endIP: string, perNodeBlockSize: number): NodePool {
+  const made = poolOnNode(
+    {
+      apiVersion: "nv-ipam.nvidia.com/v1alpha1",
+      kind: "IPPool",
+      metadata: { name, uid: `uid of ${name}` },
+      spec: { subnet, perNodeBlockSize },
+      status: { allocations: [{ nodeName: NODE, startIP, endIP }] },
+    },
+    NODE,
+  );
+  if (made.state !== "ready") throw new Error(`${name} is ${made.state}`);
+  return made.pool;
+}
+
+/** Reserves for a container from one pool or both. Returns whether there were addresses left. */
+export function add(ledger: Ledger, container: string, pools: readonly NodePool[], network = "net-a"): boolean {
+  const owner = { type: "pod", namespace: "default", name: `pod of ${container}`, uid: `uid@${container}` } as const;
+  const attachment = { containerID: container, ifname: "net1" };
+  const requested: Address[] = [];
+  const choice = { type: "next" } as const;
+  const rest = { network, deviceID: "", requested, choice, allowStaticInOtherBlocks: false, now: 1_700_000_000_000 };
+  return ledger.allocate({ pools, attachment, owner, ...rest }).ok;
+}
+
+/** Releases what the container holds. Returns how many reservations that were. */
+export function del(ledger: Ledger, container: string): number {
+  const attachment = { containerID: container, ifname: "net1" };
+  const names = POOLS.map(({ id }) => ({ kind: id.kind, name: id.name }));
+  return ledger.deallocate({ pools: names, attachment, owner: { type: "none" }, network: "" });
+}
+
+/** The content as a text that is equal when the content is. */
+export function textOf({ reservations, pools }: LedgerSnapshot): string {
+  const write = (value: unknown): string =>
+    JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString(16) : item));
+  return [...reservations.map(write).sort(), ...pools.map(write).sort()].join("\n");
+}
+
+/** What is known of the state that the next daemon must find. */
+export class Knowledge {
+  /** The state that was acknowledged last. */
+  #acknowledged: string;
+  /** States after it that nobody was told of yet, in order. */
+  #pending: { readonly state: string }[] = [];
+  /** States that somebody was told are not, before anybody was told of another one. */
+  #refused: string[] = [];
+
+  constructor(state: string) {
+    this.#acknowledged = state;
+  }
+
+  /** The state before a caller changes it, while nothing is under way, is the one acknowledged last. */
+  expectBefore(state: string): void {
+    if (this.#pending.length === 0 && state !== this.#acknowledged)
+      throw new Violation("what failed was not taken back");
+  }
+
+  /** A caller changed the state and waits. */
+  begin(state: string): { acknowledge(): void; refuse(): void } {
+    const one = { state };
+    this.#pending.push(one);
+    return {
+      acknowledge: () => {
+        const index = this.#pending.indexOf(one);
+        if (index < 0) return;
+        this.#acknowledged = state;
+        this.#pending.splice(0, index + 1);
+        this.#refused = [];
+      },
+      refuse: () => {
+        this.#pending = this.#pending.filter((other) => other !== one);
+        this.#refused.push(state);
+      },
+    };
+  }
+
+  /** R3: what the next daemon finds has all that was acknowledged and nothing that was not asked for. */
+  expectAfter(state: string): void {
+    if (!this.possible().includes(state)) {
+      const [expected] = this.possible();
+      throw new Violation(`an acknowledged change is lost or came back; acknowledged:\n${expected}\nfound:\n${state}`);
+    }
+  }
+
+  /** All states that may be found, the acknowledged one first. */
+  possible(): string[] {
+    return [this.#acknowledged, ...this.#pending.map(({ state }) => state), ...this.#refused];
+  }
+}
+
+/** A broken promise of the store, as opposed to an error of the test. */
+export class Violation extends Error {}
+
+/** R1: no address is held twice. */
+export function expectNoDoubles({ reservations }: LedgerSnapshot): void {
+  const taken = new Set<string>();
+  for (const reservation of reservations) {
+    for (const address of reservation.addresses) {
+      const key = `${reservation.pool.name} ${address.family} ${address.value}`;
+      if (taken.has(key)) throw new Violation(`${key} is held twice`);
+      taken.add(key);
+    }
+  }
+}
+
+/** The original would not start from the file, or would start from a state that may be. */
+export function expectSafeForOriginal(storage: SimStorage, possible: readonly string[]): void {
+  const content = storage.content(STORE_FILE);
+  if (content === undefined || content.length === 0) {
+    if (!possible.some((text) => readText(text).reservations.length === 0))
+      throw new Violation("the original would start from nothing");
+    return;
+  }
+  const parsed = parseLegacy(content.toString());
+  if (!parsed.ok) return;
+  const legacy = fromLegacy(parsed.value.store);
+  if (!legacy.ok) throw new Violation(`we wrote a file that cannot be read: ${legacy.error.message}`);
+  const addresses = ({ reservations }: LedgerSnapshot): string[] =>
+    reservations.map((r) => `${r.pool.name} ${r.containerID} ${r.addresses.map(({ value }) => value)}`);
+  const found = new Set(addresses(legacy.value));
+  // What was released after it is no harm: the original looks for such pods itself.
+  const isSafe = possible.some((text) => addresses(readText(text)).every((line) => found.has(line)));
+  if (!isSafe) throw new Violation(`the original would start from an outdated file: ${[...found].join(", ")}`);
+}
+
+function readText(text: string): LedgerSnapshot {
+  const lines = text === "" ? [] : text.split("\n").map((line) => JSON.parse(line));
+  const reservations = lines.filter((line) => "addresses" in line);
+  for (const reservation of reservations) {
+    for (const address of reservation.addresses) address.value = BigInt(`0x${address.value}`);
+  }
+  return { reservations, pools: [] };
+}
+
+/** How a daemon's life goes. */
+export interface Life {
+  readonly clients: number;
+  /** What each client does before it stops. */
+  readonly operations: number;
+  readonly faults: readonly Fault[];
+  /** How it ends when no fault ends it. */
+  readonly end: "power" | "kill" | "close";
+}
+
+/** How the lives of a story end up. */
+export interface Outcome {
+  /** Things that were asked of the disk. */
+  readonly asked: number;
+  readonly acknowledged: number;
+}
+
+/** Opens the store and compares it with what is known; undefined when the process ended meanwhile. */
+export async function openAndCompare(
+  disk: SimDisk,
+  knowledge: Knowledge,
+  mayFail: boolean,
+): Promise<Store<Ledger> | StoreProblem | undefined> {
+  const messages: string[] = [];
+  const log = { ...SILENT, warning: (message: string) => messages.push(message) };
+  const opened = await Promise.race([openStore({ storeFile: STORE_FILE, log, disk, sizes: SMALL_SIZES }), disk.died]);
+  if (typeof opened === "string") return undefined;
+  if (!opened.ok) {
+    if (!mayFail) throw new Violation(`the store does not open: ${opened.error.message}`);
+    return opened.error;
+  }
+  const store = opened.value;
+  const content = store.ledger.snapshot();
+  expectNoDoubles(content);
+  knowledge.expectAfter(textOf(content));
+  if (store.state() === "damaged") throw new Violation(`no damage was done, but: ${messages.join("; ")}`);
+  return store;
+}
+
+/** Lets one daemon live on the storage. Returns what the next one must find. */
+export async function live(
+  storage: SimStorage,
+  before: Knowledge,
+  life: Life,
+  options: SimOptions,
+): Promise<Outcome & { readonly knowledge: Knowledge }> {
+  const { random } = options;
+  const disk = new SimDisk(storage, { ...options, faults: life.faults });
+  const canFail = life.faults.some(({ type }) => type === "error");
+  const store = await openAndCompare(disk, before, canFail);
+  if (store === undefined || "code" in store) {
+    disk.end("kill");
+    expectSafeForOriginal(storage, before.possible());
+    return { asked: disk.asked, acknowledged: 0, knowledge: before };
+  }
+  const knowledge = new Knowledge(textOf(store.ledger.snapshot()));
+  let acknowledged = 0;
+  const client = async (name: string): Promise<void> => {
+    for (let operation = 0; operation < life.operations; operation++) {
+      const container = `${name}${random.below(3)}`;
+      const { ledger } = store;
+      knowledge.expectBefore(textOf(ledger.snapshot()));
+      const holds = ledger.list({ limit: 1, containerID: container }).reservations.length > 0;
+      if (random.below(5) > 0) {
+        if (holds) del(ledger, container);
+        else if (store.admitsReservations().ok)
+          add(ledger, container, random.below(3) === 0 ? POOLS : [POOLS[random.below(2)] ?? POOLS[0]]);
+      }
+      const one = knowledge.begin(textOf(ledger.snapshot()));
+      const committed = await store.commit();
+      if (committed.ok) one.acknowledge();
+      else one.refuse();
+      if (committed.ok) acknowledged++;
+      else if (!canFail) throw new Violation(`a commit failed: ${committed.error.message}`);
+    }
+  };
+  const clients = Promise.all(Array.from({ length: life.clients }, (_, index) => client(`c${index}-`)));
+  const end = async (): Promise<void> => {
+    await clients;
+    if (life.end !== "close") return disk.end(life.end);
+    const closed = await store.close();
+    if (!closed.ok && !canFail) throw new Violation(`the store does not close: ${closed.error.message}`);
+    disk.end("kill");
+  };
+  await Promise.race([end(), disk.died]);
+  expectSafeForOriginal(storage, knowledge.possible());
+  return { asked: disk.asked, acknowledged, knowledge };
+}
