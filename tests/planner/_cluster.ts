@@ -2,7 +2,8 @@
 
 import { parsePool } from "../../src/lib/api/parse.ts";
 import type { NodeInfo } from "../../src/lib/api/selector.ts";
-import type { AnyPoolStatus, Pool, PoolKind } from "../../src/lib/api/types.ts";
+import type { AnyPoolStatus, Condition, Pool, PoolKind } from "../../src/lib/api/types.ts";
+import { blockText } from "../../src/lib/planner/block_entry.ts";
 import { overlapsByPool, poolKey } from "../../src/lib/planner/overlaps.ts";
 import { type Plan, plan } from "../../src/lib/planner/plan.ts";
 import { RestClock } from "../../src/lib/planner/rest.ts";
@@ -100,4 +101,24 @@ export class Cluster {
       if (this.look(key).changed) throw new Error(`${key} does not settle: ${JSON.stringify(this.look(key).status)}`);
     }
   }
+}
+
+/** The pool's allocations as `node 10.0.0.1-10.0.0.8` or `node 10.0.0.0/24 via 10.0.0.1`, in their order. */
+export function allocationsOf(cluster: Cluster, key: string): readonly string[] {
+  return (cluster.pool(key).status?.allocations ?? []).map((entry) => {
+    const gateway = "prefix" in entry && entry.gateway !== undefined ? ` via ${entry.gateway}` : "";
+    return `${entry.nodeName} ${blockText(entry)}${gateway}`;
+  });
+}
+
+/** What rests, as `node 10.0.0.1-10.0.0.8 reason`. */
+export function restingOf(cluster: Cluster, key: string): readonly string[] {
+  return (cluster.pool(key).status?.released ?? []).map(
+    (entry) => `${entry.nodeName} ${blockText(entry)} ${entry.reason}`,
+  );
+}
+
+/** The pool's condition of this type. */
+export function conditionOf(cluster: Cluster, key: string, type: string): Condition | undefined {
+  return cluster.pool(key).status?.conditions?.find((condition) => condition.type === type);
 }

@@ -17,7 +17,7 @@ import { PlanMemory } from "./memory.ts";
 import { type RestRules, rest } from "./rest.ts";
 import { estimateBytes, Standing } from "./standing.ts";
 import { sameSpec, type Terms, termsOf } from "./terms.ts";
-import { judge } from "./verdict.ts";
+import { judge, moved } from "./verdict.ts";
 
 /** All that a plan depends on. */
 export interface PlanInput {
@@ -96,10 +96,12 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
   const allocations = result.holders.map(({ entry }) => entry);
   memory.remember(allocations, result, circumstances);
 
+  const refused = verdict.accepted ? undefined : asked;
+  const wouldMove = refused && verdict.terms ? moved(result.holders, verdict.terms, refused) : [];
   const released = dealt.resting.map(({ entry }) => entry);
   const { conditions, events } = conditionsOf(
     status.conditions ?? [],
-    troublesOf(pool.kind, errors, verdict.wouldMove, verdict.terms, dealt),
+    troublesOf(pool.kind, errors, wouldMove, verdict.terms, dealt),
     findingsOf({
       mayMove,
       overlapsWith: input.overlapsWith ?? [],

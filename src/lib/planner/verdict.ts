@@ -13,8 +13,6 @@ export interface Verdict {
   readonly accepted: boolean;
   /** Whether the terms were inferred from the entries; then gateways of entries are not known better than the entries say. */
   readonly inferred: boolean;
-  /** The blocks that keep the present spec from being accepted. */
-  readonly wouldMove: readonly Held[];
 }
 
 /** What the verdict is found from. */
@@ -35,14 +33,18 @@ export interface Claims {
 export function judge({ spec, applied, entries, staying, mayMove }: Claims): Verdict {
   const asked = spec && termsOf(spec);
   const before = applied ? termsOf(applied) : asked && inferTerms(asked, entries);
-  if (asked === undefined) return { terms: before, accepted: false, inferred: false, wouldMove: [] };
-  const accept = { terms: asked, accepted: true, inferred: false, wouldMove: [] };
+  if (asked === undefined) return { terms: before, accepted: false, inferred: false };
+  const accept = { terms: asked, accepted: true, inferred: false };
   if (mayMove || before === undefined || sameDivision(before.division, asked.division)) return accept;
-  const wouldMove = staying.filter(
-    ({ block }) => indexOf(before.division, block) !== undefined && indexOf(asked.division, block) === undefined,
+  if (moved(staying, before, asked).length === 0) return accept;
+  return { terms: before, accepted: false, inferred: applied === undefined };
+}
+
+/** The blocks that are right by the terms in force and would not be by those that are asked for. */
+export function moved(holders: readonly Held[], inForce: Terms, asked: Terms): readonly Held[] {
+  return holders.filter(
+    ({ block }) => indexOf(inForce.division, block) !== undefined && indexOf(asked.division, block) === undefined,
   );
-  if (wouldMove.length === 0) return accept;
-  return { terms: before, accepted: false, inferred: applied === undefined, wouldMove };
 }
 
 function sameDivision(a: Division, b: Division): boolean {
