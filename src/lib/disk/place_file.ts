@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { chmod, glob, open, rename, rm } from "node:fs/promises";
+import { chmod, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
-/** How often a temporary file may be taken away by others that begin to install at the same time. */
+/** How often a temporary file may be taken away by others that begin at the same time. */
 const ATTEMPTS = 5;
 
 /**
@@ -14,8 +14,9 @@ const ATTEMPTS = 5;
  * @throws what the file system says, with the temporary file removed
  */
 export async function placeFile(path: string, mode: number, fill: (temporary: string) => Promise<void>): Promise<void> {
-  for await (const leftover of glob(`.${basename(path)}.*.tmp`, { cwd: dirname(path) })) {
-    await rm(join(dirname(path), leftover), { force: true });
+  for (const name of await readdir(dirname(path))) {
+    const isLeftover = name.startsWith(`.${basename(path)}.`) && name.endsWith(".tmp");
+    if (isLeftover) await rm(join(dirname(path), name), { force: true });
   }
   for (let attempt = 1; ; attempt++) {
     try {
