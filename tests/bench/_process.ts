@@ -1,0 +1,39 @@
+/** What the kernel says about a running process. */
+import { readdirSync, readFileSync } from "node:fs";
+
+const MEGABYTE = 1e6;
+
+/** Megabytes (10^6 bytes) that are resident. */
+export function residentMegabytes(pid: number): number {
+  return (kilobytes(`/proc/${pid}/status`, "VmRSS") * 1024) / MEGABYTE;
+}
+
+/**
+ * Megabytes that are the process's own: what one more process of this kind costs. Clean pages of its file are not in it;
+ * whether they count as private depends on who else runs the same file, and in how large pieces the file lies in memory.
+ */
+export function privateMegabytes(pid: number): number {
+  return (kilobytes(`/proc/${pid}/smaps_rollup`, "Private_Dirty") * 1024) / MEGABYTE;
+}
+
+/** Milliseconds of CPU that the threads which still live have used. */
+export function cpuMilliseconds(pid: number): number {
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    nanoseconds += Number.parseInt(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8"), 10);
+  }
+  return nanoseconds / 1e6;
+}
+
+/** Bytes that the process has dirtied in the page cache so far: what the disk has to take. */
+export function bytesToDisk(pid: number): number {
+  const [, bytes] = /^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "utf8")) ?? [];
+  if (bytes === undefined) throw new Error(`the kernel does not count what process ${pid} writes`);
+  return Number(bytes);
+}
+
+function kilobytes(file: string, name: string): number {
+  const [, value] = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(readFileSync(file, "utf8")) ?? [];
+  if (value === undefined) throw new Error(`${file} does not say ${name}`);
+  return Number(value);
+}
