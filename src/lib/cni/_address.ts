@@ -13,5 +13,5 @@ export function familyOf(text: string): 4 | 6 | undefined {
 
 /** The same text for the same IPv6 address, however it is spelt; other text as it is. */
 export function canonical(text: string): string {
-  return familyOf(text) === 6 ? new URL(`http://[${text}]/`).hostname : text;
+  return familyOf(text) === 6 ? new URL(`http://[${text}]/`).hostname.slice(1, -1) : text;
 }

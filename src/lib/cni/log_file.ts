@@ -2,6 +2,7 @@
 import {
   closeSync,
   constants,
+  existsSync,
   fchmodSync,
   fstatSync,
   lstatSync,
@@ -79,10 +80,11 @@ function setAsideIfFull(path: string, file: number, now: number, limits: LogLimi
   try {
     const present = lstatSync(path);
     // Where another plugin has set this file aside already, the one that is there now is new.
-    if (present.ino === full.ino && present.dev === full.dev) {
-      renameSync(path, asideName(path, now));
-      removeOld(path, now, limits);
-    }
+    if (present.ino !== full.ino || present.dev !== full.dev) return true;
+    const aside = asideName(path, now);
+    if (existsSync(aside)) return false;
+    renameSync(path, aside);
+    removeOld(path, now, limits);
     return true;
   } catch (error) {
     return hasCode(error, "ENOENT");

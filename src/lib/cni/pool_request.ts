@@ -32,8 +32,9 @@ const MAX_INDEX = 2 ** 31 - 1;
  */
 export function readPoolRequest(config: NetworkConfig, sources: Sources, args: CniArguments): PoolRequest {
   const cni = config.members.section("args").section("cni");
+  const forced = forcePoolName(sources);
   const names = readPoolNames(cni, sources);
-  if (names === undefined && forcePoolName(sources)) {
+  if (names === undefined && forced) {
     sources.ipam.fault("poolName", "is missing, and forcePoolName forbids taking the network's name for it");
   }
   const addresses = readAddresses(config, cni, args);
