@@ -59,7 +59,7 @@ export class Cluster {
 
   /** The pool as everything but the API server sees it. */
   read(key: string): Pool {
-    const parsed = parsePool(structuredClone(this.pool(key)));
+    const parsed = parsePool(this.pool(key));
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.error));
     return parsed.value;
   }

@@ -7,7 +7,7 @@ import { type Held, type StaticBlock, sameRange, writeEntry, writeStaticEntry } 
 import { disjoint } from "./keep.ts";
 import type { Occupied } from "./occupied.ts";
 import type { Standing } from "./standing.ts";
-import type { Terms } from "./terms.ts";
+import { presentHolder, type Terms } from "./terms.ts";
 
 /** A static allocation whose prefix is not free for it, or whose node keeps another one (R5). */
 export interface WaitingStatic {
@@ -44,11 +44,7 @@ export function deal(
   nodes: readonly string[],
 ): Dealt {
   const returned = giveBack(terms, standing, resting, nodes);
-  const entries: Held[] = returned.map(({ nodeName, block, entry: { releasedAt: _, reason: __, ...entry } }) => ({
-    nodeName,
-    block,
-    entry,
-  }));
+  const entries = returned.map((held) => heldAgain(terms, held));
   const back = new Set<Held>(returned);
   const stillResting = resting.filter((held) => !back.has(held));
   if (terms === undefined) return { entries, resting: stillResting, waiting: [], waitingStatics: [], free: 0n };
@@ -98,6 +94,12 @@ function giveBack(
     if (terms === undefined || isWorthHaving(terms, held)) last.set(held.nodeName, held);
   }
   return disjoint([...last.values()]).kept;
+}
+
+function heldAgain(terms: Terms | undefined, { nodeName, block, entry }: HeldReleased): Held {
+  const { releasedAt: _, reason: __, ...rest } = entry;
+  const held = { nodeName, block, entry: rest };
+  return terms === undefined ? held : presentHolder(terms, held);
 }
 
 function isWorthHaving({ division, usability, staticByNode, staticByFirst }: Terms, held: Held): boolean {

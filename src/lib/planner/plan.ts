@@ -75,7 +75,7 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
 
   const before = memory.standing(staying, circumstances);
   const sorted = before === undefined ? sortOut(staying, verdict, asked, mayMove) : undefined;
-  const standing = before ?? Standing.of(sorted?.kept ?? [], verdict);
+  const standing = before ?? Standing.of(sorted?.kept ?? [], verdict.terms);
   const leaving =
     staying.length === entries.length
       ? []

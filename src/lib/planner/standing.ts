@@ -1,9 +1,8 @@
 /** The nodes that have blocks, with what the rest of a plan needs to know of them. */
 import type { Allocation } from "../api/types.ts";
-import { type Held, sameEntry, withPresentGateway, writeStaticEntry } from "./block_entry.ts";
+import type { Held } from "./block_entry.ts";
 import { Occupied } from "./occupied.ts";
-import type { Terms } from "./terms.ts";
-import type { Verdict } from "./verdict.ts";
+import { presentHolder, type Terms } from "./terms.ts";
 
 /** Immutable: nodes that get blocks make a new one, at a cost that is that of copying a list. */
 export class Standing {
@@ -25,9 +24,12 @@ export class Standing {
   }
 
   /** Those of the entries that stay, with gateways and the wording of static allocations as the terms in force say them. */
-  static of(kept: readonly Held[], verdict: Verdict): Standing {
+  static of(kept: readonly Held[], terms: Terms | undefined): Standing {
     const nobody = { holders: [], byNode: new Map(), occupied: Occupied.none, unusable: [], bytes: 0 };
-    return new Standing(nobody).with(presentEntries(kept, verdict), verdict.terms);
+    return new Standing(nobody).with(
+      terms === undefined ? kept : kept.map((held) => presentHolder(terms, held)),
+      terms,
+    );
   }
 
   /** The standing with further nodes, which had no block before. */
@@ -62,17 +64,6 @@ function merge(a: readonly Held[], b: readonly Held[]): readonly Held[] {
     merged.push(held);
   }
   return [...merged, ...b.slice(next)];
-}
-
-function presentEntries(kept: readonly Held[], { terms, inferred }: Verdict): readonly Held[] {
-  if (terms === undefined || inferred || !("cidr" in terms.spec)) return kept;
-  const { spec, staticByNode } = terms;
-  return kept.map((held) => {
-    const item = staticByNode.get(held.nodeName);
-    const isStatic = item !== undefined && item.block.first === held.block.first;
-    const entry = isStatic ? writeStaticEntry(spec, item) : withPresentGateway(spec, held);
-    return sameEntry(entry, held.entry) ? held : { ...held, entry };
-  });
 }
 
 function withoutAddresses(holders: readonly Held[], terms: Terms | undefined): readonly string[] {

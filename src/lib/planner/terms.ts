@@ -3,10 +3,19 @@ import { type Division, divisionOf } from "../api/division.ts";
 import { toAppliedSpec } from "../api/in_force.ts";
 import type { AppliedSpec, NodeSelector, PoolSpec } from "../api/types.ts";
 import { Usability } from "../api/usability.ts";
-import { type StaticBlock, staticBlocksOf } from "./block_entry.ts";
+import {
+  type Held,
+  type StaticBlock,
+  sameEntry,
+  staticBlocksOf,
+  withPresentGateway,
+  writeStaticEntry,
+} from "./block_entry.ts";
 
 /** What one spec says about blocks. */
 export interface Terms {
+  /** Whether the division was inferred from entries; then their gateways are not known better than they say. */
+  readonly inferred: boolean;
   readonly spec: AppliedSpec;
   readonly division: Division;
   readonly usability: Usability;
@@ -24,15 +33,20 @@ export function termsOf(spec: AppliedSpec): Terms | undefined {
   if (known !== undefined) return known;
   const division = divisionOf(spec);
   if (division === undefined) return undefined;
-  const terms = termsWith(spec, division);
+  const terms = makeTerms(spec, division, false);
   termsBySpec.set(spec, terms);
   return terms;
 }
 
-/** The same spec's terms under another division. */
-export function termsWith(spec: AppliedSpec, division: Division): Terms {
+/** The same spec's terms under a division that was inferred from entries. */
+export function inferredTerms(spec: AppliedSpec, division: Division): Terms {
+  return makeTerms(spec, division, true);
+}
+
+function makeTerms(spec: AppliedSpec, division: Division, inferred: boolean): Terms {
   const statics = staticBlocksOf(spec);
   return {
+    inferred,
     spec,
     division,
     usability: new Usability(spec, division),
@@ -40,6 +54,15 @@ export function termsWith(spec: AppliedSpec, division: Division): Terms {
     staticByNode: new Map(statics.filter(({ nodeName }) => nodeName !== "").map((item) => [item.nodeName, item])),
     staticByFirst: new Map(statics.map((item) => [item.block.first, item])),
   };
+}
+
+/** A holder, its entry with the gateway, and for a static allocation the wording, that the terms say now. */
+export function presentHolder({ inferred, spec, staticByNode }: Terms, held: Held): Held {
+  if (inferred || !("cidr" in spec)) return held;
+  const item = staticByNode.get(held.nodeName);
+  const isStatic = item !== undefined && item.block.first === held.block.first;
+  const entry = isStatic ? writeStaticEntry(spec, item) : withPresentGateway(spec, held);
+  return sameEntry(entry, held.entry) ? held : { ...held, entry };
 }
 
 /** Whether two specs as parsed say the same, nodeSelector aside. */

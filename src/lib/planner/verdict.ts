@@ -3,7 +3,7 @@ import { assignable, type Division, indexOf } from "../api/division.ts";
 import type { AppliedSpec } from "../api/types.ts";
 import { addressBits, type Range } from "../ip/address.ts";
 import type { Held } from "./block_entry.ts";
-import { type Terms, termsOf, termsWith } from "./terms.ts";
+import { inferredTerms, type Terms, termsOf } from "./terms.ts";
 
 /** What R5 says about a pool's present spec. */
 export interface Verdict {
@@ -11,8 +11,6 @@ export interface Verdict {
   readonly terms: Terms | undefined;
   /** Whether those are the terms of the present spec. */
   readonly accepted: boolean;
-  /** Whether the terms were inferred from the entries; then gateways of entries are not known better than the entries say. */
-  readonly inferred: boolean;
 }
 
 /** What the verdict is found from. */
@@ -33,11 +31,11 @@ export interface Claims {
 export function judge({ spec, applied, entries, staying, mayMove }: Claims): Verdict {
   const asked = spec && termsOf(spec);
   const before = applied ? termsOf(applied) : asked && inferTerms(asked, entries);
-  if (asked === undefined) return { terms: before, accepted: false, inferred: false };
-  const accept = { terms: asked, accepted: true, inferred: false };
+  if (asked === undefined) return { terms: before, accepted: false };
+  const accept = { terms: asked, accepted: true };
   if (mayMove || before === undefined || sameDivision(before.division, asked.division)) return accept;
   if (moved(staying, before, asked).length === 0) return accept;
-  return { terms: before, accepted: false, inferred: applied === undefined };
+  return { terms: before, accepted: false };
 }
 
 /** The blocks that are right by the terms in force and would not be by those that are asked for. */
@@ -55,7 +53,7 @@ function sameDivision(a: Division, b: Division): boolean {
 function inferTerms(asked: Terms, entries: readonly Held[]): Terms | undefined {
   if (entries.every(({ block }) => indexOf(asked.division, block) !== undefined)) return asked;
   const division = inferDivision(asked.division, entries);
-  return division && termsWith(asked.spec, division);
+  return division && inferredTerms(asked.spec, division);
 }
 
 /**
