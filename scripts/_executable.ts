@@ -19,10 +19,11 @@ import type { Assets } from "./_bundle.ts";
 import { type Architecture, writeStrippedNode } from "./_node_binary.ts";
 
 /**
- * Node's options inside the executable. The first saves a twentieth of the start (property hashes then have a fixed seed), the second
- * keeps OPENSSL_CONF out (R13), the third keeps Node's words about experimental features out of CNI logs.
+ * Node's options inside the executable. The first keeps OPENSSL_CONF out (R13), the second keeps Node's words about
+ * experimental features out of CNI logs. V8's own flags are not for us: any of them makes V8 refuse the compiled code that
+ * Node brings along for its modules.
  */
-const NODE_OPTIONS = ["--no-rehash-snapshot", "--openssl-config=/dev/null", "--no-warnings"];
+const NODE_OPTIONS = ["--openssl-config=/dev/null", "--no-warnings"];
 
 const require = createRequire(import.meta.url);
 
