@@ -2,13 +2,12 @@
 import { DEFAULTS } from "../lib/cni/settings.ts";
 import { DAEMON_FLAGS } from "../lib/daemon/flags.ts";
 import { defineFlags, type FlagValues, parseFlags } from "../lib/flags/flags.ts";
-import { check } from "../lib/inspect/check.ts";
-import { type NodeContent, readFromDaemon } from "../lib/inspect/from_daemon.ts";
+import { check, type NodeContent } from "../lib/inspect/check.ts";
+import { readFromDaemon } from "../lib/inspect/from_daemon.ts";
+import { readFromStore } from "../lib/inspect/from_store.ts";
 import { outputFormat, print, type Report } from "../lib/inspect/print.ts";
-import { list, reservationItem } from "../lib/inspect/report.ts";
-import { readStore } from "../lib/journal/store.ts";
+import { list } from "../lib/inspect/report.ts";
 import { fail, ok, type Result } from "../lib/result.ts";
-import { reservationView } from "../lib/rpc/server/inspection.ts";
 
 const section = "Inspect";
 
@@ -45,10 +44,8 @@ export async function run(args: readonly string[]): Promise<number> {
   const content = await read(values);
   if (!content.ok) return complain(content.error, 1);
   const report = reportOf(what, content.value);
-  if (!report.ok) return complain(report.error, 1);
-  process.stdout.write(print(report.value, format));
-  const hasError =
-    report.value.kind === "FindingList" && report.value.items.some(({ severity }) => severity === "error");
+  process.stdout.write(print(report, format));
+  const hasError = report.kind === "FindingList" && report.items.some(({ severity }) => severity === "error");
   return hasError ? 1 : 0;
 }
 
@@ -62,24 +59,22 @@ async function read(values: FlagValues<typeof FLAGS>): Promise<Result<NodeConten
   const running = await readFromDaemon(values["daemon-socket"]);
   if (running.ok) return running;
   if (!running.error.isDown) return fail(running.error.message);
-  const store = await readStore({ storeFile: values["store-file"] });
-  if (!store.ok) return fail(`${running.error.message}; nor can the store be read: ${store.error.message}`);
-  if (store.value.state === "new")
-    return fail(`${running.error.message}; nor is there a store at ${values["store-file"]}`);
+  const store = await readFromStore(values["store-file"]);
+  if (!store.ok) return fail(`${running.error.message}; ${store.error}`);
   process.stderr.write(`nv-ipam inspect: no daemon answers; this is what ${values["store-file"]} holds\n`);
-  for (const problem of store.value.problems) process.stderr.write(`nv-ipam inspect: ${problem}\n`);
-  const reservations = store.value.content.reservations.map((reservation) =>
-    reservationItem(reservationView(reservation)),
-  );
-  return ok({ pools: undefined, reservations });
+  for (const note of store.value.notes) process.stderr.write(`nv-ipam inspect: ${note}\n`);
+  return ok(store.value.content);
 }
 
-function reportOf(what: Subject, { pools, reservations }: NodeContent): Result<Report, string> {
-  if (what === "reservations") return ok(list("ReservationList", reservations));
-  if (what === "check") return ok(list("FindingList", check(pools, reservations)));
-  return pools === undefined
-    ? fail("the pools are known to the running daemon only; start it")
-    : ok(list("PoolList", pools));
+function reportOf(what: Subject, content: NodeContent): Report {
+  switch (what) {
+    case "pools":
+      return list("PoolList", content.pools);
+    case "reservations":
+      return list("ReservationList", content.reservations);
+    case "check":
+      return list("FindingList", check(content));
+  }
 }
 
 function complain(message: string, status: number): number {

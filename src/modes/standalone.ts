@@ -65,6 +65,7 @@ function wrongValue(values: FlagValues<typeof FLAGS>): string | undefined {
   if (!isNodeName(values["node-name"])) {
     return `--node-name=${values["node-name"]}: name this node, in lower case letters, digits, - and .`;
   }
+  if (values["block-release-delay"] < 0) return "--block-release-delay: a rest cannot be negative; 0 means none";
   const format = values["logging-format"];
   return format === "text" || format === "json" ? undefined : `--logging-format=${format}: use text or json`;
 }
@@ -93,8 +94,8 @@ async function serve(values: FlagValues<typeof FLAGS>, log: Log): Promise<string
   }
   const installing = installPlugin(values, log.named("install"));
   await source.value.run(stop.signal);
-  await installing;
   await daemon.value.close();
+  await installing;
   log.info("Stopped");
   return undefined;
 }

@@ -30,7 +30,7 @@ const reservation: ReservationItem = {
   createdAt: "2026-11-22T08:00:00Z",
 };
 
-const findings: readonly [string, readonly PoolItem[] | undefined, readonly ReservationItem[], readonly string[]][] = [
+const findings: readonly [string, readonly PoolItem[] | "stopped", readonly ReservationItem[], readonly string[]][] = [
   ["nothing is found where all is well", [pool], [reservation], []],
   [
     "an address held twice is an error",
@@ -40,7 +40,7 @@ const findings: readonly [string, readonly PoolItem[] | undefined, readonly Rese
   ],
   [
     "an address held twice is found without the daemon as well",
-    undefined,
+    "stopped",
     [reservation, { ...reservation, containerID: "c2" }],
     ["error AddressHeldTwice"],
   ],
@@ -86,11 +86,24 @@ const findings: readonly [string, readonly PoolItem[] | undefined, readonly Rese
 for (const [name, pools, reservations, expected] of findings) {
   test(name, () => {
     assert.equal(
-      check(pools, reservations).map(({ severity, reason }) => `${severity} ${reason}`),
+      check({
+        pools: pools === "stopped" ? [] : pools,
+        isRunning: pools !== "stopped",
+        reservations,
+        problems: [],
+      }).map(({ severity, reason }) => `${severity} ${reason}`),
       expected,
     );
   });
 }
+
+test("what keeps ADD from being served is an error about the node", () => {
+  const findings = check({ pools: [], isRunning: true, reservations: [], problems: ["the store is damaged"] });
+  assert.equal(findings, [
+    { severity: "error", reason: "NotServing", poolKind: "", pool: "", message: "the store is damaged" },
+  ]);
+  assert.match(print(list("FindingList", findings), "table"), /\nerror +NotServing +- +the store is damaged\n$/);
+});
 
 test("JSON and YAML hold the same document with its apiVersion and kind", () => {
   const report = list("ReservationList", [reservation]);

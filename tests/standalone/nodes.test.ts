@@ -21,7 +21,6 @@ const accepted: readonly [string, string, readonly [string, Record<string, strin
     ],
   ],
   ["a List as kubectl prints it", '{"kind":"List","items":[{"kind":"Node","metadata":{"name":"a"}}]}', [["a", {}]]],
-  ["an empty file", "", []],
 ];
 for (const [name, text, expected] of accepted) {
   test(`nodes are read from ${name}`, () => {
@@ -39,6 +38,7 @@ const refused: readonly [string, string, RegExp][] = [
   ["a name that no node can have", "- a\n- A_b\n", /entry 2 is no node/],
   ["a name that is there twice", "- a\n- name: a\n", /entry 2: node a is there twice/],
   ["a label that is no text", "- name: a\n  labels: {x: 5}\n", /entry 1 is no node/],
+  ["a file without a node", "---\n", /^nodes\.yaml: lists no node$/],
   ["text that is no YAML", "- a\n  b: [", /nodes\.yaml: /],
 ];
 for (const [name, text, message] of refused) {

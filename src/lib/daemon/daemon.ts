@@ -6,7 +6,7 @@ import { ok, type Result } from "../result.ts";
 import { grpcService } from "../rpc/definition.ts";
 import { DaemonServiceDefinition } from "../rpc/generated/daemon.ts";
 import { IPAMServiceDefinition } from "../rpc/generated/node.ts";
-import type { Endpoint } from "../rpc/server/endpoint.ts";
+import { describeEndpoint, type Endpoint } from "../rpc/server/endpoint.ts";
 import { DaemonService } from "../rpc/server/inspection.ts";
 import { type DurableLedger, IpamService } from "../rpc/server/ipam.ts";
 import { listen } from "../rpc/server/listen.ts";
@@ -17,12 +17,21 @@ import { poolView } from "./pool_view.ts";
 /** Milliseconds that calls under way get to end when the daemon stops. */
 const DRAIN_MILLISECONDS = 5000;
 
-/** Bounds of what one peer may ask of the server (R13). */
+/**
+ * Bounds of what one peer may ask of the server (R13). A connection ends when it is idle, and at its age whatever it does, so
+ * that half a request is not waited for without end.
+ */
 const SERVER_LIMITS = {
   "grpc.max_receive_message_length": 4 * 1024 * 1024,
   "grpc.max_concurrent_streams": 256,
+  "grpc-node.max_session_memory": 16,
   "grpc.max_connection_idle_ms": 300_000,
+  "grpc.max_connection_age_ms": 600_000,
+  "grpc.max_connection_age_grace_ms": 30_000,
 };
+
+/** Single requests are logged from this verbosity on. */
+const REQUEST_LEVEL = 4;
 
 /** What a daemon is made of. */
 export interface DaemonOptions {
@@ -35,48 +44,50 @@ export interface DaemonOptions {
   readonly podOptional: boolean;
   readonly allowStaticInOtherBlocks: boolean;
   readonly log: Log;
-  /** Told of every call that ended. */
-  readonly observe?: (outcome: Outcome) => void;
 }
 
 /** A daemon that serves. */
 export interface Daemon {
-  /** The TCP port, if it listens on one. */
-  readonly port?: number;
+  /** Where it serves, as `--bind-address` says it; with the actual port where 0 was asked for. */
+  readonly address: string;
   /** Takes no more calls and lets those under way end, within a limit. The store stays open. */
   close(): Promise<void>;
 }
 
 /** Starts serving. @returns why it cannot listen. */
 export async function serve(options: DaemonOptions): Promise<Result<Daemon, string>> {
+  const { endpoint, log } = options;
   const server = new Server(SERVER_LIMITS);
   addServices(server, options);
   // Connections are ours and handed over: grpc-js can neither bind under a temporary name nor bound their number.
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const listener = await listen(options.endpoint, (socket) => injector.injectConnection(socket));
+  const listener = await listen(endpoint, {
+    onConnection: (socket) => injector.injectConnection(socket),
+    onError: (error) => log.error("A connection cannot be taken", { err: error }),
+  });
   if (!listener.ok) return listener;
-  const { port, close } = listener.value;
+  const address = describeEndpoint(listener.value.endpoint);
+  log.info("Serving", { address });
   return ok({
-    ...(port === undefined ? {} : { port }),
+    address,
     close: async () => {
-      const closed = close();
+      const closed = listener.value.close();
       await drained(server);
-      injector.destroy();
       await closed;
     },
   });
 }
 
 function addServices(server: Server, options: DaemonOptions): void {
-  const { store, log, observe = () => undefined } = options;
+  const { store, log } = options;
   const ipam = new IpamService(store, options.pools, { ...options, now: Date.now });
   const daemon = new DaemonService(store, {
     nodeName: options.nodeName,
-    notReady: (kind) => notReady(kind, options),
+    notReady: (kind, names) => notReady(kind, names, options),
     poolViews: () => [...options.pools.all()].map((pool) => poolView(pool, store.ledger)),
   });
-  const handler = <Request, Response>(name: string, method: Method<Request, Response>) =>
-    unary(name, method, log, observe);
+  const observe = (outcome: Outcome): void => logOutcome(outcome, log);
+  const handler = <Request, Response>(name: string, method: Method<Request, Response>) => unary(name, method, observe);
   server.addService(grpcService(IPAMServiceDefinition), {
     allocate: handler("Allocate", (request, caller) => ipam.allocate(request, caller)),
     isAllocated: handler("IsAllocated", (request) => ipam.isAllocated(request)),
@@ -90,13 +101,18 @@ function addServices(server: Server, options: DaemonOptions): void {
   });
 }
 
-/** What keeps ADD from being served, one sentence each. */
-function notReady(kind: PoolKind, { pools, store }: DaemonOptions): readonly string[] {
+/** What keeps ADD with pools of the kind, and with these ones, from being served, one sentence each. */
+function notReady(kind: PoolKind, names: readonly string[], { pools, store }: DaemonOptions): readonly string[] {
   const admitted = store.admitsReservations();
-  return [
-    ...(pools.known(kind) ? [] : [`the ${kind}s are not known yet`]),
-    ...(admitted.ok ? [] : [admitted.error.message]),
-  ];
+  const faults = admitted.ok ? [] : [admitted.error.message];
+  if (!pools.known(kind)) return [`the ${kind}s are not known yet`, ...faults];
+  const refusals = names.map((name) => pools.serve(kind, name)).flatMap((pool) => (pool.ok ? [] : pool.error.message));
+  return [...faults, ...refusals];
+}
+
+function logOutcome({ method, status, seconds, bug }: Outcome, log: Log): void {
+  if (bug !== undefined) log.error("A request failed by a bug", { method, err: bug });
+  else if (log.enabled(REQUEST_LEVEL)) log.info("Answered", { method, status, seconds }, REQUEST_LEVEL);
 }
 
 function drained(server: Server): Promise<void> {

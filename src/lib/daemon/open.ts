@@ -48,7 +48,8 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<Result<Dae
     ...daemon,
     close: async () => {
       await close();
-      await store.close();
+      const closed = await store.close();
+      if (!closed.ok) log.error("The store was not handed over to the original's file", { err: closed.error.message });
     },
   });
 }

@@ -3,10 +3,17 @@ import { type NodePool, type PoolOnNode, poolOnNode } from "../reservations/pool
 import { fail, ok, type Result } from "../result.ts";
 import type { Refusal } from "../rpc/server/unary.ts";
 
+/** A pool, and what whoever deals its blocks has to say of it. */
+export interface TabledPool {
+  readonly onNode: PoolOnNode;
+  /** Why its spec is not the one in force, or why this node has no block; "" when there is nothing to say. */
+  readonly trouble: string;
+}
+
 /** The pools as this node serves them, made ready once when they change. Whoever knows the pools puts them here. */
 export class PoolTable {
   readonly #nodeName: string;
-  readonly #pools: Readonly<Record<PoolKind, Map<string, PoolOnNode>>> = { IPPool: new Map(), CIDRPool: new Map() };
+  readonly #pools: Readonly<Record<PoolKind, Map<string, TabledPool>>> = { IPPool: new Map(), CIDRPool: new Map() };
   readonly #known = new Set<PoolKind>();
 
   constructor(nodeName: string) {
@@ -17,7 +24,8 @@ export class PoolTable {
   set(pool: Pool): void {
     const pools = this.#pools[pool.kind];
     const { name } = pool.metadata;
-    pools.set(name, poolOnNode(pool, this.#nodeName, pools.get(name)));
+    const onNode = poolOnNode(pool, this.#nodeName, pools.get(name)?.onNode);
+    pools.set(name, { onNode, trouble: troubleOf(pool, onNode) });
   }
 
   /** Forgets a pool; unknown ones are no error. */
@@ -40,7 +48,7 @@ export class PoolTable {
 
   /** The ready-made pool, or why this node does not serve it. */
   serve(kind: PoolKind, name: string): Result<NodePool, Refusal> {
-    const found = this.#pools[kind].get(name);
+    const found = this.#pools[kind].get(name)?.onNode;
     if (found?.state === "ready") return ok(found.pool);
     const reason =
       found?.reason ?? `there is no ${kind} of this name; create it, or correct poolName and poolType in the network`;
@@ -48,7 +56,16 @@ export class PoolTable {
   }
 
   /** Every pool, whether it is served or not. */
-  *all(): Iterable<PoolOnNode> {
+  *all(): Iterable<TabledPool> {
     for (const pools of Object.values(this.#pools)) yield* pools.values();
   }
+}
+
+/** Reasons of Ready=False that concern every node. */
+const SPEC_REASONS: readonly string[] = ["InvalidSpec", "WouldMoveBlocks"];
+
+function troubleOf({ status }: Pool, { state }: PoolOnNode): string {
+  const ready = status?.conditions?.find(({ type }) => type === "Ready");
+  if (ready?.status !== "False") return "";
+  return state === "no-block" || SPEC_REASONS.includes(ready.reason) ? ready.message : "";
 }

@@ -1,10 +1,10 @@
 import { formatAddress } from "../ip/address.ts";
 import type { Ledger } from "../reservations/ledger.ts";
-import type { PoolOnNode } from "../reservations/pool.ts";
 import type { PoolView } from "../rpc/generated/daemon.ts";
+import type { TabledPool } from "./pool_table.ts";
 
 /** A pool with its counts, as inspect shows it. */
-export function poolView(found: PoolOnNode, ledger: Ledger): PoolView {
+export function poolView({ onNode: found, trouble }: TabledPool, ledger: Ledger): PoolView {
   const { id } = found;
   const common = {
     kind: id.kind,
@@ -14,7 +14,7 @@ export function poolView(found: PoolOnNode, ledger: Ledger): PoolView {
   };
   if (found.state !== "ready") {
     const none = { gateway: "", startIp: "", endIp: "", total: "0", excluded: "0", used: "", free: "0", cursor: "" };
-    return { ...common, ...none, problem: found.state === "invalid" ? found.reason : "" };
+    return { ...common, ...none, problem: found.state === "invalid" ? found.reason : trouble };
   }
   const { block, gateway, usableCount } = found.pool;
   const text = (value: bigint): string => formatAddress({ family: block.family, value });
@@ -30,6 +30,6 @@ export function poolView(found: PoolOnNode, ledger: Ledger): PoolView {
     used: String(held),
     free: String(free),
     cursor: cursor === undefined ? "" : formatAddress(cursor),
-    problem: "",
+    problem: trouble,
   };
 }

@@ -13,25 +13,33 @@ export interface Finding {
     | "NotAdopted"
     | "PoolProblem"
     | "Exhausted"
-    | "OverlappingBlocks";
+    | "OverlappingBlocks"
+    | "NotServing";
+  /** "" with `pool` where it is about the node as a whole. */
   readonly poolKind: string;
   readonly pool: string;
   readonly message: string;
 }
 
-/**
- * Checks a node.
- *
- * @param pools what the daemon serves; undefined when it was not asked (then only the reservations are compared).
- */
-export function check(
-  pools: readonly PoolItem[] | undefined,
-  reservations: readonly ReservationItem[],
-): readonly Finding[] {
+/** What a node serves and holds, as it can be read. */
+export interface NodeContent {
+  readonly pools: readonly PoolItem[];
+  /** Whether a daemon told the pools; else they are what its store remembers of them. */
+  readonly isRunning: boolean;
+  readonly reservations: readonly ReservationItem[];
+  /** What keeps ADD from being served, a sentence each. */
+  readonly problems: readonly string[];
+}
+
+/** Checks a node. What only a running daemon knows is not compared with what its store remembers. */
+export function check({ pools, isRunning, reservations, problems }: NodeContent): readonly Finding[] {
   return [
+    ...problems.map(
+      (message): Finding => ({ severity: "error", reason: "NotServing", poolKind: "", pool: "", message }),
+    ),
     ...heldTwice(reservations),
     ...notAdopted(reservations),
-    ...(pools === undefined ? [] : [...againstPools(pools, reservations), ...poolFindings(pools)]),
+    ...(isRunning ? [...againstPools(pools, reservations), ...poolFindings(pools)] : []),
   ];
 }
 

@@ -2,18 +2,15 @@
 import { fail, ok, type Result } from "../result.ts";
 import { call } from "../rpc/client/call.ts";
 import {
+  GetStatusRequest,
+  GetStatusResponse,
   ListPoolsRequest,
   ListPoolsResponse,
   ListReservationsRequest,
   ListReservationsResponse,
 } from "../rpc/generated/daemon.ts";
-import { type PoolItem, poolItem, type ReservationItem, reservationItem } from "./report.ts";
-
-/** What could be read of a node; `pools` is undefined where only the store could be. */
-export interface NodeContent {
-  readonly pools: readonly PoolItem[] | undefined;
-  readonly reservations: readonly ReservationItem[];
-}
+import type { NodeContent } from "./check.ts";
+import { poolItem, type ReservationItem, reservationItem } from "./report.ts";
 
 const SERVICE = "/nvipam.daemon.v1.DaemonService";
 const TIMEOUT_MS = 10_000;
@@ -32,6 +29,12 @@ export async function readFromDaemon(
   };
   const pools = await ask("ListPools", ListPoolsRequest.encode({}).finish());
   if (!pools.ok) return pools;
+  const problems = new Set<string>();
+  for (const poolKind of ["IPPool", "CIDRPool"]) {
+    const status = await ask("GetStatus", GetStatusRequest.encode({ pools: [], poolKind }).finish());
+    if (!status.ok) return status;
+    for (const reason of GetStatusResponse.decode(status.value).reasons) problems.add(reason);
+  }
   const reservations: ReservationItem[] = [];
   let pageToken = "";
   do {
@@ -42,5 +45,10 @@ export async function readFromDaemon(
     reservations.push(...answer.reservations.map(reservationItem));
     pageToken = answer.nextPageToken;
   } while (pageToken !== "");
-  return ok({ pools: ListPoolsResponse.decode(pools.value).pools.map(poolItem), reservations });
+  return ok({
+    pools: ListPoolsResponse.decode(pools.value).pools.map(poolItem),
+    isRunning: true,
+    reservations,
+    problems: [...problems],
+  });
 }

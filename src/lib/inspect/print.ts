@@ -59,7 +59,7 @@ const RESERVATION_COLUMNS: Columns<ReservationItem> = [
 const FINDING_COLUMNS: Columns<Finding> = [
   ["SEVERITY", (item) => item.severity],
   ["REASON", (item) => item.reason],
-  ["POOL", (item) => `${item.poolKind}/${item.pool}`],
+  ["POOL", (item) => (item.pool === "" ? "" : `${item.poolKind}/${item.pool}`)],
   ["MESSAGE", (item) => item.message],
 ];
 

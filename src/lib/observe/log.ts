@@ -65,8 +65,9 @@ export function createLog(options: LogOptions): Log {
   return named("nv-ipam");
 }
 
-/** A log that goes to stderr, with the process's clock. */
+/** A log that goes to stderr, with the process's clock. A reader that has gone does not end the process. */
 export function stderrLog(format: "text" | "json", verbosity: number): Log {
+  process.stderr.on("error", () => undefined);
   return createLog({
     format,
     verbosity,

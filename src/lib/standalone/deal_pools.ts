@@ -1,9 +1,9 @@
 /** Divides the pools of a directory among the nodes, as the controller does in a cluster. Pure. */
-import type { NodeInfo } from "../api/selector.ts";
-import type { Pool } from "../api/types.ts";
+import { type NodeInfo, nodeMatcher } from "../api/selector.ts";
+import type { Allocation, Pool } from "../api/types.ts";
 import type { PoolEvent } from "../planner/conditions.ts";
 import { overlapsByPool, poolKey } from "../planner/overlaps.ts";
-import { plan } from "../planner/plan.ts";
+import { type PlanInput, plan } from "../planner/plan.ts";
 import type { RestClock } from "../planner/rest.ts";
 
 /** What dealing depends on. */
@@ -12,6 +12,7 @@ export interface DealInput {
   readonly wanted: readonly Pool[];
   /** The pools as they were dealt last, with uid and status. */
   readonly before: readonly Pool[];
+  /** In the order in which nodes without a block get theirs. */
   readonly nodes: readonly NodeInfo[];
   readonly now: Date;
   readonly clock: RestClock;
@@ -46,17 +47,15 @@ export function dealPools(input: DealInput): DealtPools {
     const key = poolKey(pool);
     const uid = pool.metadata.uid ?? "";
     input.clock.observe(uid, pool.status?.released ?? []);
-    const planned = plan({
-      pool,
-      nodes: input.nodes,
-      now: input.now,
-      rest: input.clock.rules(uid, input.releaseDelayMs),
-      overlapsWith: overlapping.get(key) ?? [],
-    });
+    const { nodes, now } = input;
+    const rest = input.clock.rules(uid, input.releaseDelayMs);
+    const circumstances = { nodes, now, rest, overlapsWith: overlapping.get(key) ?? [] };
+    const served = dealInTurn({ ...circumstances, pool });
+    const planned = plan({ ...circumstances, pool: served });
     input.clock.observe(uid, planned.status.released ?? []);
     events.push(...planned.events.map((event) => ({ ...event, pool: key })));
     wakeAfterMs = Math.min(wakeAfterMs, planned.wakeAfterMs ?? Number.POSITIVE_INFINITY);
-    if (!planned.changed && pool === before.get(key)) return pool;
+    if (!planned.changed && served === before.get(key)) return served;
     changed = true;
     // The planner gives the status of the kind that it was given.
     return { ...pool, status: planned.status } as Pool;
@@ -69,6 +68,36 @@ export function dealPools(input: DealInput): DealtPools {
     forgotten,
     wakeAfterMs: Number.isFinite(wakeAfterMs) ? wakeAfterMs : undefined,
   };
+}
+
+/**
+ * The pool with blocks dealt one node after the other, in the order of the list. The planner, given them together, goes by
+ * their names; so, hosts that read the same list deal the same blocks even if it had grown before some of them began.
+ */
+function dealInTurn(input: Omit<PlanInput, "pool"> & { readonly pool: Pool }): Pool {
+  const { nodes } = input;
+  let { pool } = input;
+  const matches = nodeMatcher(pool.spec.nodeSelector);
+  const holders = nodesOf(pool);
+  const without = nodes.filter((node) => !holders.has(node.name) && matches(node));
+  // The last one's turn is the plan of all.
+  for (const next of without.slice(0, -1)) {
+    holders.add(next.name);
+    const planned = plan({ ...input, pool, nodes: nodes.filter(({ name }) => holders.has(name)) });
+    // Events and conditions are for the plan of all to tell.
+    const { conditions: _, ...status } = planned.status;
+    const { conditions } = pool.status ?? {};
+    // The planner gives the status of the kind that it was given.
+    const after = { ...pool, status: { ...status, ...(conditions && { conditions }) } } as Pool;
+    if (!nodesOf(after).has(next.name)) break;
+    pool = after;
+  }
+  return pool;
+}
+
+function nodesOf({ status }: Pool): Set<string> {
+  const entries: readonly Allocation[] = status?.allocations ?? [];
+  return new Set(entries.map(({ nodeName }) => nodeName));
 }
 
 /** The wanted pool as the object that it is: the one from before with a new spec perhaps, or a new one. */

@@ -18,7 +18,8 @@ export function isNodeName(text: string): boolean {
  * Reads a list of nodes from YAML or JSON: names, `{name, labels}` entries, Kubernetes Node objects, or a List of those (as
  * `kubectl get nodes -o yaml` prints); several documents are put together.
  *
- * @returns a message that names the file and the entry that is no node, or the name that is there twice.
+ * @returns a message that names the file and the entry that is no node, or the name that is there twice; a list of no nodes is
+ *   a mistake, too: it would take every block from its node.
  */
 export function parseNodes(text: string, file: string): Result<readonly NodeInfo[], string> {
   const nodes = new Map<string, NodeInfo>();
@@ -39,6 +40,7 @@ export function parseNodes(text: string, file: string): Result<readonly NodeInfo
       nodes.set(node.name, node);
     }
   }
+  if (nodes.size === 0) return fail(`${file}: lists no node`);
   return ok([...nodes.values()]);
 }
 

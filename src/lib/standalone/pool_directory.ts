@@ -1,7 +1,7 @@
 /** Reads pool manifests from a directory and tells when they change. */
+import { constants } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { setTimeout } from "node:timers/promises";
 import { fail, ok, type Result } from "../result.ts";
 
 /** One manifest file. */
@@ -14,75 +14,63 @@ export interface ManifestFile {
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 const MAX_FILES = 10_000;
 
-/** Milliseconds between looks for changes. */
-const LOOK_MILLISECONDS = 1000;
-
 /**
- * Reads the directory's .yaml, .yml and .json files, in name order.
+ * Reads the directory's .yaml, .yml and .json files, in name order; those whose name begins with a dot are left out.
  *
  * @returns a message that names the file or directory that could not be read.
  */
 export async function readPoolDirectory(directory: string): Promise<Result<readonly ManifestFile[], string>> {
-  let current = directory;
+  let names: readonly string[];
   try {
-    const names = (await readdir(directory)).filter(isManifest).sort();
-    if (names.length > MAX_FILES) return fail(`${directory}: ${names.length} manifests are more than ${MAX_FILES}`);
-    const files: ManifestFile[] = [];
-    for (const name of names) {
-      current = join(directory, name);
-      const text = await readBounded(current);
-      if (text === undefined) return fail(`${current}: a manifest may have ${MAX_FILE_BYTES} bytes at most`);
-      files.push({ path: current, text });
-    }
-    return ok(files);
+    names = await manifestNames(directory);
   } catch (error) {
-    return fail(`${current}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+    return cannotRead(directory, error);
   }
+  if (names.length > MAX_FILES) return fail(`${directory}: ${names.length} manifests are more than ${MAX_FILES}`);
+  const files: ManifestFile[] = [];
+  for (const name of names) {
+    const path = join(directory, name);
+    const text = await readTextFile(path);
+    if (!text.ok) return text;
+    files.push({ path, text: text.value });
+  }
+  return ok(files);
 }
 
-/** @returns undefined when the file is too large. */
-async function readBounded(path: string): Promise<string | undefined> {
-  const file = await open(path, "r");
+/** Reads a file that people write, in UTF-8. @returns a message that names it when it cannot be read, or should not be. */
+export async function readTextFile(path: string): Promise<Result<string, string>> {
   try {
-    const { size } = await file.stat();
-    return size > MAX_FILE_BYTES ? undefined : await file.readFile("utf8");
-  } finally {
-    await file.close();
-  }
-}
-
-/**
- * Calls `onChange` now and after each change of the directory's manifests or of the other files, until the signal aborts.
- * Looks once a second: this also works where the file system tells nothing (network file systems, bind mounts, a directory
- * that is removed and comes back).
- */
-export async function watchPoolDirectory(
-  directory: string,
-  others: readonly string[],
-  onChange: () => Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
-  let seen: string | undefined;
-  while (!signal.aborted) {
-    const current = await fingerprint(directory, others);
-    if (current !== seen) {
-      seen = current;
-      await onChange();
+    // A pipe would keep the open waiting for its writer.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const found = await file.stat();
+      if (!found.isFile()) return fail(`${path}: is no file`);
+      if (found.size > MAX_FILE_BYTES) return fail(`${path}: may have ${MAX_FILE_BYTES} bytes at most`);
+      return ok(await file.readFile("utf8"));
+    } finally {
+      await file.close();
     }
-    await setTimeout(LOOK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+  } catch (error) {
+    return cannotRead(path, error);
   }
 }
 
-/** Changes whenever a file is added, removed or written. */
-async function fingerprint(directory: string, others: readonly string[]): Promise<string> {
-  const names = (await readdir(directory).catch(() => [])).filter(isManifest).sort();
-  const paths = [...names.map((name) => join(directory, name)), ...others];
+/** A text that differs whenever a manifest of the directory or one of the other files was added, removed or written. */
+export async function fingerprint(directory: string, others: readonly string[]): Promise<string> {
+  const names = await manifestNames(directory).catch((error: unknown) => String(error));
+  const paths = [...(typeof names === "string" ? [] : names.map((name) => join(directory, name))), ...others];
   const stats = await Promise.all(paths.map((path) => stat(path, { bigint: true }).catch(() => undefined)));
-  return paths
-    .map((path, index) => `${path} ${stats[index]?.ino} ${stats[index]?.size} ${stats[index]?.mtimeNs}`)
-    .join("\n");
+  const lines = paths.map((path, index) => {
+    const found = stats[index];
+    return `${path} ${found?.ino} ${found?.size} ${found?.mtimeNs}`;
+  });
+  return [typeof names === "string" ? names : "", ...lines].join("\n");
 }
 
-function isManifest(name: string): boolean {
-  return /^[^.].*\.(ya?ml|json)$/.test(name);
+async function manifestNames(directory: string): Promise<readonly string[]> {
+  return (await readdir(directory)).filter((name) => /^[^.].*\.(ya?ml|json)$/.test(name)).sort();
+}
+
+function cannotRead(path: string, error: unknown): Result<never, string> {
+  return fail(`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
 }

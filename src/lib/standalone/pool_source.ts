@@ -1,21 +1,25 @@
 /** Keeps a daemon's pools as the manifests of a directory say, divided among the nodes. */
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
 import { duplicatePools, formatManifestProblem, parseManifests } from "../api/manifests.ts";
 import type { NodeInfo } from "../api/selector.ts";
-import type { Pool } from "../api/types.ts";
+import type { Allocation, Pool } from "../api/types.ts";
 import type { PoolTable } from "../daemon/pool_table.ts";
 import type { Log } from "../observe/log.ts";
+import { blockText } from "../planner/block_entry.ts";
 import { poolKey } from "../planner/overlaps.ts";
 import { RestClock } from "../planner/rest.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { dealPools } from "./deal_pools.ts";
 import { parseNodes } from "./nodes.ts";
-import { readPoolDirectory, watchPoolDirectory } from "./pool_directory.ts";
+import { fingerprint, readPoolDirectory, readTextFile } from "./pool_directory.ts";
 import { readState, writeState } from "./state_file.ts";
 
-/** The longest time that a timer counts. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/**
+ * Milliseconds between looks for changes. Looking also works where the file system tells nothing: network file systems, bind
+ * mounts, a directory that is removed and comes back.
+ */
+const LOOK_MILLISECONDS = 400;
 
 /** Where pools and nodes come from and go to. */
 export interface PoolSourceOptions {
@@ -35,16 +39,26 @@ interface Wanted {
   readonly nodes: readonly NodeInfo[];
 }
 
+/** Why a reading is not accepted. */
+interface Refused {
+  readonly problems: readonly string[];
+  /** Whether only a change of the files can help. */
+  readonly isFinal: boolean;
+}
+
 /** The pools of a directory. What was in force stays in force until a reading without a mistake. */
 export class PoolSource {
   readonly #options: PoolSourceOptions;
   readonly #clock = new RestClock(() => performance.now());
-  #dealt: readonly Pool[];
+  /** The pools in force, with their blocks; undefined until there were any. */
+  #dealt: readonly Pool[] | undefined;
   #nodes: readonly NodeInfo[] = [];
-  #timer: NodeJS.Timeout | undefined;
-  #told: string | undefined;
+  /** When a block's rest is over and the pools have to be dealt again, in milliseconds of performance.now. */
+  #wakeAt = Number.POSITIVE_INFINITY;
+  #toldProblems = "";
+  #toldBlocks: ReadonlyMap<string, string> = new Map();
 
-  private constructor(options: PoolSourceOptions, dealt: readonly Pool[]) {
+  private constructor(options: PoolSourceOptions, dealt: readonly Pool[] | undefined) {
     this.#options = options;
     this.#dealt = dealt;
   }
@@ -55,91 +69,105 @@ export class PoolSource {
     return state.ok ? ok(new PoolSource(options, state.value)) : state;
   }
 
-  /** Serves the pools and follows the directory until the signal aborts. */
+  /** Serves the pools and follows the files until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { directory, nodesFile } = this.#options;
-    signal.addEventListener("abort", () => clearTimeout(this.#timer));
-    const also = nodesFile === undefined ? [] : [nodesFile];
-    await watchPoolDirectory(directory, also, () => this.#reload(), signal);
+    const others = nodesFile === undefined ? [] : [nodesFile];
+    let done: string | undefined;
+    let before: string | undefined;
+    while (!signal.aborted) {
+      const seen = await fingerprint(directory, others);
+      // What changes may be half written: it is read when two looks find the same.
+      const isStill = before === undefined || seen === before;
+      if (seen !== done && isStill) {
+        done = (await this.#reload()) ? seen : undefined;
+        this.#serve();
+      } else if (performance.now() >= this.#wakeAt) {
+        await this.#deal(this.#dealt ?? []);
+        this.#serve();
+      }
+      before = seen;
+      await pause(LOOK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+    }
   }
 
-  /** Reads everything once; with any mistake in it, says where and changes nothing. */
-  async #reload(): Promise<void> {
+  /** Reads everything once; with any mistake in it, says where and changes nothing. @returns false: try again. */
+  async #reload(): Promise<boolean> {
     const wanted = await this.#read();
     if (!wanted.ok) {
-      for (const problem of wanted.error) this.#options.log.error("A manifest is not accepted", { problem });
-      this.#options.log.warning("What was in force before stays in force", { pools: this.#dealt.length });
-    } else {
-      this.#nodes = wanted.value.nodes;
-      await this.#deal(wanted.value.pools);
+      this.#tell(wanted.error.problems);
+      return wanted.error.isFinal;
     }
-    this.#serve();
+    this.#nodes = wanted.value.nodes;
+    return this.#deal(wanted.value.pools);
   }
 
-  async #read(): Promise<Result<Wanted, readonly string[]>> {
-    const nodes = await this.#readNodes();
-    const files = await readPoolDirectory(this.#options.directory);
-    const read = (files.ok ? files.value : []).map(({ path, text }) => parseManifests(text, path));
+  async #read(): Promise<Result<Wanted, Refused>> {
+    const { nodesFile, nodeName, directory, log } = this.#options;
+    const nodesText = nodesFile === undefined ? ok("") : await readTextFile(nodesFile);
+    const files = await readPoolDirectory(directory);
+    if (!nodesText.ok || !files.ok) {
+      return fail({ problems: [nodesText, files].flatMap((read) => (read.ok ? [] : read.error)), isFinal: false });
+    }
+    const nodes =
+      nodesFile === undefined ? ok([{ name: nodeName, labels: {} }]) : parseNodes(nodesText.value, nodesFile);
+    const read = files.value.map(({ path, text }) => parseManifests(text, path));
     const pools = read.flatMap((manifests) => manifests.pools);
-    const problems = [
-      ...(nodes.ok ? [] : [nodes.error]),
-      ...(files.ok ? [] : [files.error]),
-      ...[...read.flatMap((manifests) => manifests.problems), ...duplicatePools(pools)].map(formatManifestProblem),
-    ];
-    if (!nodes.ok || problems.length > 0) return fail(problems);
+    const mistakes = [...read.flatMap((manifests) => manifests.problems), ...duplicatePools(pools)];
+    if (!nodes.ok || mistakes.length > 0) {
+      const problems = [...(nodes.ok ? [] : [nodes.error]), ...mistakes.map(formatManifestProblem)];
+      return fail({ problems, isFinal: true });
+    }
     for (const warning of read.flatMap((manifests) => manifests.warnings)) {
-      this.#options.log.warning("A manifest is odd", { problem: formatManifestProblem(warning) });
+      log.warning("A manifest is odd", { problem: formatManifestProblem(warning) });
+    }
+    if (!nodes.value.some(({ name }) => name === nodeName)) {
+      log.warning("This node is not in the nodes' file, so it gets no block", { node: nodeName, file: nodesFile });
     }
     return ok({ pools: pools.map(({ pool }) => pool), nodes: nodes.value });
   }
 
-  async #readNodes(): Promise<Result<readonly NodeInfo[], string>> {
-    const { nodesFile, nodeName, log } = this.#options;
-    if (nodesFile === undefined) return ok([{ name: nodeName, labels: {} }]);
-    let text: string;
-    try {
-      text = await readFile(nodesFile, "utf8");
-    } catch (error) {
-      return fail(`${nodesFile}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    const nodes = parseNodes(text, nodesFile);
-    if (nodes.ok && !nodes.value.some(({ name }) => name === nodeName)) {
-      log.warning("This node is not in the nodes' file, so it gets no block", { node: nodeName, file: nodesFile });
-    }
-    return nodes;
-  }
-
-  /** Blocks are on disk before they are served: a crash must not give them to another node. */
-  async #deal(wanted: readonly Pool[]): Promise<void> {
+  /** Blocks are on disk before they are served: a crash must not give them to another node. @returns false: try again. */
+  async #deal(wanted: readonly Pool[]): Promise<boolean> {
     const { log, stateFile, releaseDelayMs } = this.#options;
     const dealt = dealPools({
       wanted,
-      before: this.#dealt,
+      before: this.#dealt ?? [],
       nodes: this.#nodes,
       now: new Date(),
       clock: this.#clock,
       releaseDelayMs,
       newUID: randomUUID,
     });
-    if (dealt.changed) {
+    if (dealt.changed || this.#dealt === undefined) {
       try {
         await writeState(stateFile, dealt.pools);
       } catch (error) {
-        log.error("The pools cannot be kept; what was in force before stays in force", { err: error, file: stateFile });
-        return;
+        this.#tell([`${stateFile}: cannot be written: ${error instanceof Error ? error.message : String(error)}`]);
+        return false;
       }
       this.#dealt = dealt.pools;
       for (const { pool, reason, message } of dealt.events) log.warning(message, { pool, reason });
-      for (const { pool, blocks } of dealt.forgotten) log.info("A pool is gone", { pool, blocks });
+      for (const { pool, blocks } of dealt.forgotten) log.warning("A pool is gone, with its blocks", { pool, blocks });
     }
-    clearTimeout(this.#timer);
-    if (dealt.wakeAfterMs !== undefined) {
-      const again = (): Promise<void> => this.#deal(this.#dealt).then(() => this.#serve());
-      this.#timer = setTimeout(again, Math.min(dealt.wakeAfterMs, MAX_TIMER_MS));
-    }
+    if (this.#toldProblems !== "") log.info("The pools' files are accepted again");
+    this.#toldProblems = "";
+    this.#wakeAt = performance.now() + (dealt.wakeAfterMs ?? Number.POSITIVE_INFINITY);
+    return true;
+  }
+
+  /** Says once what keeps the files' content from being in force. */
+  #tell(problems: readonly string[]): void {
+    const text = problems.join("\n");
+    if (text === this.#toldProblems) return;
+    this.#toldProblems = text;
+    const { log } = this.#options;
+    for (const problem of problems) log.error("The pools' files are not accepted", { problem });
+    log.warning("What was in force before stays in force", { pools: this.#dealt?.length ?? 0 });
   }
 
   #serve(): void {
+    if (this.#dealt === undefined) return;
     const { table, log } = this.#options;
     for (const kind of ["IPPool", "CIDRPool"] as const) {
       table.replace(
@@ -147,8 +175,16 @@ export class PoolSource {
         this.#dealt.filter((pool) => pool.kind === kind),
       );
     }
-    const pools = this.#dealt.map(poolKey).join(",");
-    if (pools !== this.#told) log.info("Serving pools", { pools });
-    this.#told = pools;
+    const blocks = new Map(this.#dealt.map((pool) => [poolKey(pool), this.#ownBlock(pool)]));
+    for (const [pool, block] of blocks) {
+      if (this.#toldBlocks.get(pool) !== block) log.info("This node's block", { pool, block });
+    }
+    this.#toldBlocks = blocks;
+  }
+
+  #ownBlock({ status }: Pool): string {
+    const entries: readonly Allocation[] = status?.allocations ?? [];
+    const own = entries.find(({ nodeName }) => nodeName === this.#options.nodeName);
+    return own === undefined ? "none" : blockText(own);
   }
 }

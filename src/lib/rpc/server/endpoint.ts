@@ -8,6 +8,13 @@ export type Endpoint =
   | { readonly type: "unix"; readonly path: string }
   | { readonly type: "tcp"; readonly host: string; readonly port: number };
 
+/** Writes an endpoint as `--bind-address` takes it. */
+export function describeEndpoint(endpoint: Endpoint): string {
+  if (endpoint.type === "unix") return `unix://${endpoint.path}`;
+  const { host, port } = endpoint;
+  return `tcp://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
 /** Bytes that the kernel takes for a socket's path (sun_path, without its end), less our temporary suffix. */
 const MAX_SOCKET_PATH = 107 - 1;
 

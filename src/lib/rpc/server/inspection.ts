@@ -21,14 +21,17 @@ import type { Refusal } from "./unary.ts";
 /** What the service asks of the daemon around it. */
 export interface DaemonState {
   readonly nodeName: string;
-  /** What keeps ADD from being served, one sentence each; empty when nothing does. */
-  notReady(kind: PoolKind): readonly string[];
+  /** What keeps ADD with pools of this kind, and with these ones, from being served, one sentence each. */
+  notReady(kind: PoolKind, pools: readonly string[]): readonly string[];
   /** The pools as this node serves them. */
   poolViews(): readonly PoolView[];
 }
 
 /** Reservations in one answer at most, whatever was asked for. */
 const MAX_PAGE = 1000;
+
+/** Pools that one STATUS asks about. */
+const MAX_STATUS_POOLS = 16;
 
 /** The service's methods. */
 export class DaemonService {
@@ -52,7 +55,9 @@ export class DaemonService {
 
   /** CNI STATUS. */
   async getStatus(request: GetStatusRequest): Promise<Result<GetStatusResponse, Refusal>> {
-    const reasons = this.#daemon.notReady(request.poolKind === "CIDRPool" ? "CIDRPool" : "IPPool");
+    const kind = request.poolKind === "CIDRPool" ? "CIDRPool" : "IPPool";
+    // A network names two pools at most; what a caller makes up must not make the answer large.
+    const reasons = this.#daemon.notReady(kind, request.pools.slice(0, MAX_STATUS_POOLS));
     return ok({ ready: reasons.length === 0, reasons: [...reasons], serving: true });
   }
 
@@ -65,7 +70,8 @@ export class DaemonService {
   async listReservations(request: ListReservationsRequest): Promise<Result<ListReservationsResponse, Refusal>> {
     const limit = request.pageSize > 0 ? Math.min(request.pageSize, MAX_PAGE) : MAX_PAGE;
     const from = request.pageToken === "" ? 0 : parseInteger(request.pageToken);
-    if (from === undefined) return fail({ status: "InvalidArgument", message: "page_token is not one of ours" });
+    if (from === undefined || from < 0)
+      return fail({ status: "InvalidArgument", message: "page_token is not one of ours" });
     const page = this.#store.ledger.list({
       from,
       limit,

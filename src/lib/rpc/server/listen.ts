@@ -1,19 +1,26 @@
 /** Opens the daemon's listening socket so that nobody else can connect before it is ready, nor take it over (R13). */
-import { chmod, lstat, mkdir, rename, unlink } from "node:fs/promises";
+import { lstat, mkdir, rename, unlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
 import { fail, ok, type Result } from "../../result.ts";
-import type { Endpoint } from "./endpoint.ts";
+import { describeEndpoint, type Endpoint } from "./endpoint.ts";
 
 /** Connections held at once; more are closed as they come. */
 const MAX_CONNECTIONS = 1024;
 
 /** An open listening socket. */
 export interface Listener {
-  /** The port of a TCP endpoint (useful when 0 was asked for). */
-  readonly port?: number;
+  /** Where it listens: the port is the actual one where 0 was asked for. */
+  readonly endpoint: Endpoint;
   /** Takes no new connections and removes the socket from the file system if it is still ours. */
   close(): Promise<void>;
+}
+
+/** Who is told of what. */
+export interface ListenHandlers {
+  readonly onConnection: (socket: Socket) => void;
+  /** A connection could not be taken (no file descriptor is left, for example); others still are. */
+  readonly onError: (error: Error) => void;
 }
 
 /**
@@ -22,22 +29,18 @@ export interface Listener {
  *
  * @returns a message when the path is taken by something else, when another process answers there, or the system refuses.
  */
-export async function listen(
-  endpoint: Endpoint,
-  onConnection: (socket: Socket) => void,
-): Promise<Result<Listener, string>> {
-  const server = createServer(onConnection);
+export async function listen(endpoint: Endpoint, handlers: ListenHandlers): Promise<Result<Listener, string>> {
+  const server = createServer(handlers.onConnection);
   server.maxConnections = MAX_CONNECTIONS;
   try {
-    return endpoint.type === "unix" ? await listenUnix(server, endpoint.path) : await listenTcp(server, endpoint);
+    const listener =
+      endpoint.type === "unix" ? await listenUnix(server, endpoint.path) : await listenTcp(server, endpoint);
+    server.on("error", handlers.onError);
+    return listener;
   } catch (error) {
     server.close();
-    return fail(`listen on ${describe(endpoint)}: ${error instanceof Error ? error.message : String(error)}`);
+    return fail(`listen on ${describeEndpoint(endpoint)}: ${error instanceof Error ? error.message : String(error)}`);
   }
-}
-
-function describe(endpoint: Endpoint): string {
-  return endpoint.type === "unix" ? `unix://${endpoint.path}` : `tcp://${endpoint.host}:${endpoint.port}`;
 }
 
 async function listenTcp(
@@ -47,7 +50,7 @@ async function listenTcp(
   await listening(server, () => server.listen({ host, port }));
   const address = server.address();
   const actual = typeof address === "object" && address !== null ? address.port : port;
-  return ok({ port: actual, close: () => closed(server) });
+  return ok({ endpoint: { type: "tcp", host, port: actual }, close: () => closed(server) });
 }
 
 async function listenUnix(server: Server, path: string): Promise<Result<Listener, string>> {
@@ -65,10 +68,10 @@ async function listenUnix(server: Server, path: string): Promise<Result<Listener
       process.umask(before);
     }
   });
-  await chmod(temporary, 0o600);
   const { ino } = await lstat(temporary);
   await rename(temporary, path);
   return ok({
+    endpoint: { type: "unix", path },
     close: async () => {
       const current = await lstat(path).catch(() => undefined);
       if (current?.ino === ino) await unlink(path);
@@ -82,13 +85,23 @@ async function occupied(path: string): Promise<string | undefined> {
   const found = await kind(path);
   if (found === "missing") return undefined;
   if (found === "other") return `listen on unix://${path}: this is not a socket; move it away, or choose another path`;
-  const answers = await new Promise<boolean>((resolve) => {
-    const probe = connect({ path });
-    probe.once("connect", () => resolve(true)).once("error", () => resolve(false));
-    probe.once("close", () => resolve(false)).setTimeout(2000, () => probe.destroy());
-    probe.once("connect", () => probe.destroy());
+  const rival = await listenerOf(path);
+  return rival === undefined ? undefined : `listen on unix://${path}: ${rival}`;
+}
+
+/** Who may be listening on the socket and what to do, or undefined: one who is only too busy to answer does not refuse. */
+function listenerOf(path: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve("another daemon answers there; stop it first");
+    });
+    socket.once("error", ({ message }) => {
+      const isRefused = /\b(ECONNREFUSED|ENOENT)\b/.test(message);
+      resolve(isRefused ? undefined : `another daemon may be there (${message}); stop it, or remove the socket`);
+    });
   });
-  return answers ? `listen on unix://${path}: another daemon answers there; stop it first` : undefined;
 }
 
 async function kind(path: string): Promise<"missing" | "socket" | "other"> {
@@ -102,7 +115,10 @@ async function kind(path: string): Promise<"missing" | "socket" | "other"> {
 
 function listening(server: Server, start: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once("listening", resolve).once("error", reject);
+    server.once("error", reject).once("listening", () => {
+      server.off("error", reject);
+      resolve();
+    });
     start();
   });
 }

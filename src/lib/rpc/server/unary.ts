@@ -1,7 +1,6 @@
 /** What every method of the daemon's services has in common: statuses, headers, callers that have gone, bugs. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { status as grpcStatus, type handleUnaryCall, type ServerUnaryCall } from "@grpc/grpc-js";
-import type { Log } from "../../observe/log.ts";
 import type { RefusalStatus } from "../../reservations/refusal.ts";
 import type { Result } from "../../result.ts";
 
@@ -15,7 +14,7 @@ export interface Refusal {
 export interface Caller {
   /** Whether nobody waits for the answer any more: the stream was closed, or its deadline has passed. */
   gone(): boolean;
-  /** A request header, percent-decoded; "" when absent. */
+  /** A request header; "" when absent. */
   header(name: string): string;
 }
 
@@ -39,6 +38,8 @@ export interface Outcome {
   /** "OK" or the refusal's status. */
   readonly status: string;
   readonly seconds: number;
+  /** What a bug threw; the caller is only told that there was one. */
+  readonly bug?: unknown;
 }
 
 /**
@@ -48,22 +49,22 @@ export interface Outcome {
 export function unary<Request, Response>(
   name: string,
   method: Method<Request, Response>,
-  log: Log,
   observe: (outcome: Outcome) => void,
 ): handleUnaryCall<Request, Response> {
   return (call, respond) => {
     const started = performance.now();
-    const finish = (status: string): void =>
-      observe({ method: name, status, seconds: (performance.now() - started) / 1000 });
+    const finish = (status: string, bug?: unknown): void => {
+      const seconds = (performance.now() - started) / 1000;
+      observe({ method: name, status, seconds, ...(bug === undefined ? {} : { bug }) });
+    };
     run(method, call).then(
       (result) => {
         finish(result.ok ? "OK" : result.error.status);
         if (result.ok) respond(null, result.value);
         else respond({ code: CODES[result.error.status], details: result.error.message });
       },
-      (error: unknown) => {
-        finish("Internal");
-        log.error("A request failed by a bug", { method: name, err: error });
+      (bug: unknown) => {
+        finish("Internal", bug);
         respond({ code: grpcStatus.INTERNAL, details: "internal error; the daemon's log says more" });
       },
     );
@@ -77,20 +78,11 @@ async function run<Request, Response>(
   await nextTurn();
   return method(call.request, {
     gone: () => call.cancelled || deadlinePassed(call.getDeadline()),
-    header: (name) => decodeHeader(call.metadata.get(name)[0]),
+    header: (name) => call.metadata.get(name)[0]?.toString() ?? "",
   });
 }
 
 function deadlinePassed(deadline: Date | number): boolean {
   const at = typeof deadline === "number" ? deadline : deadline.getTime();
   return Number.isFinite(at) && Date.now() > at;
-}
-
-function decodeHeader(value: string | Buffer | undefined): string {
-  const text = value?.toString() ?? "";
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
 }
