@@ -1,9 +1,9 @@
 /** One CNI call: from the environment and stdin to what stdout and the exit status say. All effects are passed in. */
 import { ok, type Result } from "../result.ts";
 import { readArguments } from "./arguments.ts";
-import type { AttachmentContext, Done } from "./commands/_context.ts";
 import { add } from "./commands/add.ts";
 import { check } from "./commands/check.ts";
+import type { AttachmentContext, Done } from "./commands/context.ts";
 import { del } from "./commands/del.ts";
 import { gc } from "./commands/gc.ts";
 import { status } from "./commands/status.ts";

@@ -2,7 +2,7 @@ import { fail, ok, type Result } from "../../result.ts";
 import type { AllocationInfo } from "../../rpc/generated/node.ts";
 import { type CniError, daemonError, ErrorCode, quote } from "../error.ts";
 import { formatResult } from "../result.ts";
-import { type AttachmentContext, type Done, parameters, podGiven, soundConfig } from "./_context.ts";
+import { type AttachmentContext, type Done, parameters, podGiven, soundConfig } from "./context.ts";
 
 /** CNI ADD: reserves one address of each pool and gives the result. */
 export async function add(context: AttachmentContext): Promise<Result<Done, CniError>> {

@@ -3,7 +3,7 @@ import { fail, ok, type Result } from "../../result.ts";
 import type { CallFailure } from "../../rpc/client/call.ts";
 import { answered, type CniError, daemonError, ErrorCode } from "../error.ts";
 import { missingFrom, resultAddresses } from "../prev_result.ts";
-import { type AttachmentContext, DONE, type Done, parameters, podGiven, soundConfig } from "./_context.ts";
+import { type AttachmentContext, DONE, type Done, parameters, podGiven, soundConfig } from "./context.ts";
 
 /**
  * CNI CHECK: each pool holds an address for the attachment, and what the attachment holds is in prevResult.

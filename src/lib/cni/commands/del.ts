@@ -1,6 +1,6 @@
 import { fail, ok, type Result } from "../../result.ts";
 import { answered, type CniError, daemonError } from "../error.ts";
-import { type AttachmentContext, DONE, type Done, parameters } from "./_context.ts";
+import { type AttachmentContext, DONE, type Done, parameters } from "./context.ts";
 
 /**
  * CNI DEL: frees what the attachment holds (R4). Faults of the network config and of CNI_ARGS do not stop it, for a pod with

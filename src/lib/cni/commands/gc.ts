@@ -2,7 +2,7 @@ import { fail, ok, type Result } from "../../result.ts";
 import type { Attachment } from "../../rpc/generated/daemon.ts";
 import { isObject, Section } from "../_section.ts";
 import { answered, type CniError, daemonError, ErrorCode } from "../error.ts";
-import type { Context, Done } from "./_context.ts";
+import type { Context, Done } from "./context.ts";
 
 const KEY = "cni.dev/valid-attachments";
 

@@ -1,6 +1,6 @@
 import { fail, ok, type Result } from "../../result.ts";
 import { answered, type CniError, daemonError, ErrorCode } from "../error.ts";
-import { type Context, DONE, type Done, soundConfig } from "./_context.ts";
+import { type Context, DONE, type Done, soundConfig } from "./context.ts";
 
 /**
  * CNI STATUS: whether ADD could be served now.
