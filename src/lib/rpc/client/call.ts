@@ -1,9 +1,9 @@
-import { connect, type Socket } from "node:net";
 import type { Result } from "../../result.ts";
 import { explainConnectError } from "./_connect.ts";
 import { checkRequest } from "./_request.ts";
 import { failure, statusCode } from "./_status.ts";
 import { type Address, parseTarget } from "./_target.ts";
+import { connectWire, type Wire } from "./_wire.ts";
 import { Connection } from "./connection.ts";
 
 /** One unary gRPC call over a connection of its own. */
@@ -63,7 +63,7 @@ export function call(options: UnaryCall): Promise<Result<Uint8Array, CallFailure
 
 type Outcome = Result<Uint8Array, CallFailure>;
 
-/** A call under way: one socket at a time, one timer for all of it. */
+/** A call under way: one connection at a time, one timer for all of it. */
 class Exchange {
   readonly #call: UnaryCall;
   readonly #address: Address;
@@ -74,7 +74,7 @@ class Exchange {
   #serverDeadline = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #retry: NodeJS.Timeout | undefined;
-  #socket: Socket | undefined;
+  #wire: Wire | undefined;
   #connected = false;
 
   constructor(call: UnaryCall, address: Address, resolve: (outcome: Outcome) => void) {
@@ -91,24 +91,25 @@ class Exchange {
   }
 
   #connect(): void {
-    const socket = connect(this.#address);
-    this.#socket = socket;
-    socket.on("connect", () => {
-      this.#connected = true;
-      const now = performance.now();
-      const timeoutMs = serverTimeout(this.#deadline - now);
-      this.#serverDeadline = now + timeoutMs;
-      socket.write(this.#connection.open(timeoutMs));
+    const wire = connectWire(this.#address, {
+      connected: () => {
+        this.#connected = true;
+        const now = performance.now();
+        const timeoutMs = serverTimeout(this.#deadline - now);
+        this.#serverDeadline = now + timeoutMs;
+        wire.write(this.#connection.open(timeoutMs));
+      },
+      data: (bytes) => this.#receive(wire, bytes),
+      ended: () => this.#finish(this.#connection.closed()),
+      failed: (error) => this.#failed(error),
     });
-    socket.on("data", (bytes) => this.#receive(socket, bytes));
-    socket.on("end", () => this.#finish(this.#connection.closed()));
-    socket.on("error", (error: NodeJS.ErrnoException) => this.#failed(error));
+    this.#wire = wire;
   }
 
-  #receive(socket: Socket, bytes: Buffer): void {
+  #receive(wire: Wire, bytes: Buffer): void {
     const { send, outcome } = this.#connection.receive(bytes);
     if (send.length > 0) {
-      socket.write(Buffer.concat(send));
+      wire.write(Buffer.concat(send));
     }
     if (outcome !== undefined) {
       const late = !outcome.ok && this.#isLate(outcome.error.status);
@@ -137,7 +138,7 @@ class Exchange {
 
   #expire(): void {
     if (this.#connected) {
-      this.#socket?.write(this.#connection.cancel());
+      this.#wire?.write(this.#connection.cancel());
     }
     this.#finish(this.#expired(""));
   }
@@ -151,7 +152,7 @@ class Exchange {
   #finish(outcome: Outcome): void {
     clearTimeout(this.#timer);
     clearTimeout(this.#retry);
-    this.#socket?.destroy();
+    this.#wire?.destroy();
     this.#resolve(outcome);
   }
 }
