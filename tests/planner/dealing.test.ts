@@ -115,6 +115,27 @@ test("R8 where perNodeExclusions leave no address of any block, none is dealt, a
   assert.is(conditionOf(made, "CIDRPool/pool1", "Ready")?.reason, "NoFreeBlocks");
 });
 
+test("R8 a subnet that is nothing but its gateway is not dealt, as with the original", () => {
+  const made = deal("IPPool", { subnet: "10.0.0.1/32", perNodeBlockSize: 1, gateway: "10.0.0.1" }, 1);
+  assert.equal(allocationsOf(made, "IPPool/pool1"), []);
+});
+
+test("R8 a static allocation is dealt as asked and reported when its own gateway takes its last address", () => {
+  const spec = {
+    cidr: "10.0.0.0/24",
+    perNodeNetworkPrefix: 30,
+    gatewayIndex: 1,
+    exclusions: [{ startIP: "10.0.0.5", endIP: "10.0.0.5" }],
+    staticAllocations: [{ nodeName: "n0", prefix: "10.0.0.4/30", gateway: "10.0.0.6" }],
+  };
+  const made = deal("CIDRPool", spec, 2);
+  assert.equal(allocationsOf(made, "CIDRPool/pool1"), ["n0 10.0.0.4/30 via 10.0.0.6", "n1 10.0.0.0/30 via 10.0.0.1"]);
+  assert.is(
+    conditionOf(made, "CIDRPool/pool1", "BlocksWithoutAddresses")?.message,
+    "the blocks of these nodes have no usable address left: n0",
+  );
+});
+
 /** Pools with more addresses or exclusions than could be gone through. */
 const VAST: readonly (readonly [what: string, Kind, Json, readonly string[]])[] = [
   [
@@ -256,8 +277,9 @@ test("conditions of others are left as they are", () => {
 
 test("an Event is told once, not at every plan", () => {
   const made = deal("IPPool", { subnet: "10.0.0.0/29", perNodeBlockSize: 3 }, 3);
-  made.settle();
   made.restart();
+  made.settle();
+  made.edit("IPPool/pool1", { subnet: "10.0.0.0/29", perNodeBlockSize: 3, gateway: "10.0.0.1" });
   made.settle();
   assert.equal(made.events, ["IPPool/pool1 Warning NoFreeRanges"]);
 });

@@ -285,6 +285,12 @@ test("R5 what the original left is kept beside one entry that does not agree wit
   assert.equal(allocationsOf(made, IP), TWO_BLOCKS);
 });
 
+test("R5 a narrower subnet that some of the blocks that the original left lie in is not accepted", () => {
+  const made = takenOver({ ...IPPOOL, subnet: "10.10.0.0/28" }, TWO_BLOCKS, ["node-a", "node-b"]);
+  assert.equal(allocationsOf(made, IP), TWO_BLOCKS);
+  assert.is(conditionOf(made, IP, "Ready")?.reason, "WouldMoveBlocks");
+});
+
 test("R5 holes between blocks that the original left are dealt though their network is not known", () => {
   const blocks = [TWO_BLOCKS[0] ?? "", "node-b 10.10.0.17-10.10.0.24"];
   const made = takenOver({ ...IPPOOL, subnet: "10.20.0.0/24" }, blocks, ["node-a", "node-b", "node-c", "node-d"]);
@@ -302,6 +308,26 @@ test("R5 an entry that fits neither spec is dealt anew", () => {
   made.pool(IP).status = { ...made.pool(IP).status, ...broken };
   made.settle();
   assert.equal(allocationsOf(made, IP), TWO_BLOCKS);
+});
+
+test("R5 an entry that fits the spec that is not accepted is kept, unless it takes an address of one that fits the accepted one", () => {
+  const made = withIPPool();
+  made.edit(IP, { ...IPPOOL, perNodeBlockSize: 16 });
+  const entries = [
+    ...TWO_BLOCKS,
+    "node-c 10.10.0.33-10.10.0.48",
+    "node-d 10.10.0.49-10.10.0.64",
+    "node-e 10.10.0.57-10.10.0.64",
+  ];
+  for (const name of ["node-c", "node-d", "node-e"]) made.addNode(name);
+  made.pool(IP).status = { ...made.pool(IP).status, ...left(entries) };
+  made.settle();
+  assert.equal(allocationsOf(made, IP), [
+    ...TWO_BLOCKS,
+    "node-c 10.10.0.33-10.10.0.48",
+    "node-d 10.10.0.17-10.10.0.24",
+    "node-e 10.10.0.57-10.10.0.64",
+  ]);
 });
 
 test("R2 a block that two entries name stays with one node only", () => {

@@ -70,7 +70,7 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
   // An invalid spec takes nothing away, not even by its selector: only nodes that are gone lose their block.
   const keeps = spec === undefined ? present() : matching;
   const staying = entries.filter(({ nodeName }) => keeps.has(nodeName));
-  const verdict = judge({ spec, applied, entries, staying, mayMove });
+  const verdict = judge({ spec, applied, staying, mayMove });
   const circumstances = { terms: verdict.terms, asked, mayMove };
 
   const before = memory.standing(staying, circumstances);

@@ -19,18 +19,16 @@ export interface Claims {
   readonly spec: AppliedSpec | undefined;
   /** status.appliedSpec, if it is there and valid. */
   readonly applied: AppliedSpec | undefined;
-  /** All entries of status.allocations that can be read. */
-  readonly entries: readonly Held[];
-  /** Those whose nodes keep them. */
+  /** The entries of status.allocations whose nodes keep them. */
   readonly staying: readonly Held[];
   /** Whether the pool is annotated so that blocks may move. */
   readonly mayMove: boolean;
 }
 
 /** Finds the terms in force: the spec's unless a block that a node keeps would move by them. */
-export function judge({ spec, applied, entries, staying, mayMove }: Claims): Verdict {
+export function judge({ spec, applied, staying, mayMove }: Claims): Verdict {
   const asked = spec && termsOf(spec);
-  const before = applied ? termsOf(applied) : asked && inferTerms(asked, entries);
+  const before = applied ? termsOf(applied) : asked && inferTerms(asked, staying);
   if (asked === undefined) return { terms: before, accepted: false };
   const accept = { terms: asked, accepted: true };
   if (mayMove || before === undefined || sameDivision(before.division, asked.division)) return accept;
