@@ -291,6 +291,16 @@ test("R5 a narrower subnet that some of the blocks that the original left lie in
   assert.is(conditionOf(made, IP, "Ready")?.reason, "WouldMoveBlocks");
 });
 
+for (const nodes of [
+  ["node-a", "node-b"],
+  ["node-b", "node-a"],
+] as const) {
+  test(`R5 of blocks of two sizes that the original left both are kept, ${nodes[0]}'s being the right one`, () => {
+    const blocks = [`${nodes[0]} 10.10.0.1-10.10.0.8`, `${nodes[1]} 10.10.0.17-10.10.0.20`].sort();
+    assert.equal(allocationsOf(takenOver(IPPOOL, blocks, nodes), IP), blocks);
+  });
+}
+
 test("R5 holes between blocks that the original left are dealt though their network is not known", () => {
   const blocks = [TWO_BLOCKS[0] ?? "", "node-b 10.10.0.17-10.10.0.24"];
   const made = takenOver({ ...IPPOOL, subnet: "10.20.0.0/24" }, blocks, ["node-a", "node-b", "node-c", "node-d"]);

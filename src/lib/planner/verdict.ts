@@ -69,8 +69,12 @@ function inferDivision(asked: Division, entries: readonly Held[]): Division | un
     if (group === undefined) groups.set(key, [block]);
     else group.push(block);
   }
+  // Of two groups as large, the one that the asked terms would not keep: then both are kept.
+  const isKept = ([block]: Range[]) => block !== undefined && indexOf(asked, block) !== undefined;
   let largest: Range[] = [];
-  for (const group of groups.values()) if (group.length > largest.length) largest = group;
+  for (const group of groups.values()) {
+    if (group.length > largest.length || (group.length === largest.length && isKept(largest))) largest = group;
+  }
   return largest.length === 0 ? undefined : divisionOfGroup(asked, largest);
 }
 
