@@ -47,17 +47,19 @@ test("the spec is kept without its nodeSelector", () => {
   assert.equal(toAppliedSpec(pool.spec), { subnet: "10.10.0.0/24", perNodeBlockSize: 8, gateway: "10.10.0.1" });
 });
 
+const GATEWAY = "10.10.0.1";
 const DEFAULT_GATEWAYS: readonly (readonly [Json, boolean])[] = [
-  [{}, false],
-  [{ defaultGateway: true }, true],
-  [{ defautGateway: true }, true],
-  [{ defaultGateway: false, defautGateway: true }, false],
-  [{ defaultGateway: true, defautGateway: false }, true],
+  [{ gateway: GATEWAY }, false],
+  [{ gateway: GATEWAY, defaultGateway: true }, true],
+  [{ gateway: GATEWAY, defautGateway: true }, true],
+  [{ gateway: GATEWAY, defaultGateway: false, defautGateway: true }, false],
+  [{ gateway: GATEWAY, defaultGateway: true, defautGateway: false }, true],
+  [{ defautGateway: true }, false],
 ];
 
 for (const [spec, expected] of DEFAULT_GATEWAYS) {
   test(`${JSON.stringify(spec)} means ${expected ? "a" : "no"} default gateway`, () => {
-    assert.is(wantsDefaultGateway(parsed(ippool({ gateway: "10.10.0.1", ...spec })).spec), expected);
+    assert.is(wantsDefaultGateway(parsed(ippool(spec)).spec), expected);
   });
 }
 

@@ -29,9 +29,13 @@ export function toAppliedSpec(spec: AppliedSpec): AppliedSpec {
   return applied;
 }
 
-/** Whether pods get the pool's gateway as their default gateway. The misspelt alias counts where the field itself is absent. */
+/**
+ * Whether pods get the pool's gateway as their default gateway. The misspelt alias counts where the field itself is absent;
+ * it may stand, without effect, where there is no gateway.
+ */
 export function wantsDefaultGateway(spec: AppliedSpec): boolean {
-  return spec.defaultGateway ?? spec.defautGateway ?? false;
+  const hasGateway = "cidr" in spec ? spec.gatewayIndex !== undefined : Boolean(spec.gateway);
+  return hasGateway && (spec.defaultGateway ?? spec.defautGateway ?? false);
 }
 
 /** Whether the pool is annotated so that edits of its division may move blocks (R5). */

@@ -73,11 +73,11 @@ export class Usability {
     return !this.#usable(block, gateway ?? own, this.#exclusions).isEmpty;
   }
 
-  #isUntouched(block: Range): boolean {
+  #isUntouched({ first, last }: Range): boolean {
     const gateway = this.#poolGateway;
-    return (
-      this.#exclusions.clip(block).isEmpty && (gateway === undefined || gateway < block.first || gateway > block.last)
-    );
+    if (gateway !== undefined && first <= gateway && gateway <= last) return false;
+    const next = this.#exclusions.intervals[this.#exclusions.indexFrom(first)];
+    return next === undefined || next.first > last;
   }
 
   #usable(block: Range, gateway: Address | undefined, exclusions: IntervalSet): IntervalSet {
