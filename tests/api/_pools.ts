@@ -1,6 +1,6 @@
 /** Pool objects for tests, as JSON. */
 import { parsePool } from "../../src/lib/api/parse.ts";
-import type { CIDRPool, IPPool, Pool } from "../../src/lib/api/types.ts";
+import type { Pool } from "../../src/lib/api/types.ts";
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -33,18 +33,4 @@ export function parsed(object: Json): Pool {
   const result = parsePool(object);
   if (!result.ok) throw new Error(JSON.stringify(result.error));
   return result.value;
-}
-
-/** An IPPool of a shape that is known to be right. */
-export function parsedIPPool(object: Json): IPPool {
-  const pool = parsed(object);
-  if (pool.kind !== "IPPool") throw new Error("no IPPool");
-  return pool;
-}
-
-/** A CIDRPool of a shape that is known to be right. */
-export function parsedCIDRPool(object: Json): CIDRPool {
-  const pool = parsed(object);
-  if (pool.kind !== "CIDRPool") throw new Error("no CIDRPool");
-  return pool;
 }
