@@ -33,12 +33,18 @@ class Directory {
   pending: NameChange[] = [];
 }
 
-/** What happens when the disk is asked for the n-th thing, counted from 1. */
-export type Fault =
-  /** Power loss or the end of the process, before or after the thing is done; nothing returns from it. */
-  | { readonly at: number; readonly type: "power" | "kill"; readonly when: "before" | "after" }
+/** What a disk is asked for. */
+export type Asked = "sync" | "syncDirectory" | "other";
+
+/** What happens when the disk is asked for the n-th thing, or the n-th of that kind, counted from 1. */
+export type Fault = {
+  readonly at: number;
+  readonly of?: Asked;
+} /** Power loss or the end of the process, before or after the thing is done; nothing returns from it. */ & (
+  | { readonly type: "power" | "kill"; readonly when: "before" | "after" }
   /** The thing fails; of a write the first half is done. */
-  | { readonly at: number; readonly type: "error"; readonly code: "EIO" | "ENOSPC" };
+  | { readonly type: "error"; readonly code: "EIO" | "ENOSPC" }
+);
 
 /** What stays when a process ends: the platters and the kernel's memory. */
 export class SimStorage {
@@ -162,6 +168,7 @@ export class SimDisk implements Disk {
   readonly #options: SimOptions;
   readonly #died = Promise.withResolvers<"power" | "kill">();
   #asked = 0;
+  readonly #askedFor: Record<Asked, number> = { sync: 0, syncDirectory: 0, other: 0 };
   #isAlive = true;
 
   constructor(storage: SimStorage, options: SimOptions) {
@@ -235,12 +242,16 @@ export class SimDisk implements Disk {
 
   syncDirectory(path: string): Promise<void> {
     const ignored = this.isIgnored();
-    return this.ask(() => {
-      const directory = this.storage.directory(path);
-      if (ignored) return;
-      directory.pending = [];
-      directory.durable = new Map(directory.seen);
-    });
+    return this.ask(
+      () => {
+        const directory = this.storage.directory(path);
+        if (ignored) return;
+        directory.pending = [];
+        directory.durable = new Map(directory.seen);
+      },
+      undefined,
+      "syncDirectory",
+    );
   }
 
   lock(path: string): Result<DiskLock, StoreProblem> {
@@ -250,12 +261,15 @@ export class SimDisk implements Disk {
   }
 
   /** Does one thing, unless a fault comes in between; `half` is what an error leaves done of it. */
-  async ask<T>(work: () => T, half?: () => void): Promise<T> {
+  async ask<T>(work: () => T, half?: () => void, what: Asked = "other"): Promise<T> {
     // Things that are asked for at the same time are done in any order.
     for (let turns = this.#options.random.below(3); turns > 0; turns--) await undefined;
     if (!this.#isAlive) return forever();
-    const fault = this.#options.faults?.find(({ at }) => at === this.#asked + 1);
     this.#asked++;
+    this.#askedFor[what]++;
+    const fault = this.#options.faults?.find(({ at, of }) =>
+      of === undefined ? at === this.#asked : of === what && at === this.#askedFor[what],
+    );
     if (fault?.type === "error") {
       half?.();
       throw error(fault.code, "injected");
@@ -325,15 +339,19 @@ class SimFile implements DiskFile {
       this.#inode.failures++;
       this.#failures = this.#inode.failures;
     };
-    return this.#disk.ask(() => {
-      if (this.#failures !== this.#inode.failures) {
-        this.#failures = this.#inode.failures;
-        throw error("EIO", this.#path);
-      }
-      if (ignored) return;
-      for (const mutation of this.#inode.pending) this.#inode.durable = mutated(this.#inode.durable, mutation);
-      this.#inode.pending = [];
-    }, giveUp);
+    return this.#disk.ask(
+      () => {
+        if (this.#failures !== this.#inode.failures) {
+          this.#failures = this.#inode.failures;
+          throw error("EIO", this.#path);
+        }
+        if (ignored) return;
+        for (const mutation of this.#inode.pending) this.#inode.durable = mutated(this.#inode.durable, mutation);
+        this.#inode.pending = [];
+      },
+      giveUp,
+      "sync",
+    );
   }
 
   size(): Promise<number> {
@@ -409,7 +427,12 @@ function placeInJournal(): string {
 }
 
 function error(code: string, path: string): Error {
-  return Object.assign(new Error(`${code}: ${path}`), { code });
+  const limit = Error.stackTraceLimit;
+  // Most of these are expected, and their stacks cost more than all the rest.
+  Error.stackTraceLimit = 0;
+  const made = Object.assign(new Error(`${code}: ${path}`), { code });
+  Error.stackTraceLimit = limit;
+  return made;
 }
 
 function forever(): Promise<never> {

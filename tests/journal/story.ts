@@ -8,8 +8,9 @@ import type { StoreSizes } from "../../src/lib/journal/writer.ts";
 import type { Log } from "../../src/lib/observe/log.ts";
 import type { Ledger } from "../../src/lib/reservations/ledger.ts";
 import { type NodePool, poolOnNode } from "../../src/lib/reservations/pool.ts";
-import type { LedgerSnapshot } from "../../src/lib/reservations/reservation.ts";
-import { type Fault, SimDisk, type SimOptions, type SimStorage } from "./sim_disk.ts";
+import type { LedgerSnapshot, Reservation } from "../../src/lib/reservations/reservation.ts";
+import type { Random } from "../random.ts";
+import { type Asked, type Fault, SimDisk, type SimOptions, SimStorage } from "./sim_disk.ts";
 
 /** Where the daemons keep their store: the directory is made by the first of them. */
 export const STORE_FILE = "/var/nv-ipam/store";
@@ -68,9 +69,20 @@ export function del(ledger: Ledger, container: string): number {
 
 /** The content as a text that is equal when the content is. */
 export function textOf({ reservations, pools }: LedgerSnapshot): string {
-  const write = (value: unknown): string =>
-    JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString(16) : item));
-  return [...reservations.map(write).sort(), ...pools.map(write).sort()].join("\n");
+  return [...reservations.map(writeReservation).sort(), ...pools.map(write).sort()].join("\n");
+}
+
+const written = new WeakMap<Reservation, string>();
+
+/** Reservations never change: each is written once. */
+function writeReservation(reservation: Reservation): string {
+  const text = written.get(reservation) ?? write(reservation);
+  written.set(reservation, text);
+  return text;
+}
+
+function write(value: unknown): string {
+  return JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString(16) : item));
 }
 
 /** What is known of the state that the next daemon must find. */
@@ -179,13 +191,6 @@ export interface Life {
   readonly end: "power" | "kill" | "close";
 }
 
-/** How the lives of a story end up. */
-export interface Outcome {
-  /** Things that were asked of the disk. */
-  readonly asked: number;
-  readonly acknowledged: number;
-}
-
 /** Opens the store and compares it with what is known; undefined when the process ended meanwhile. */
 export async function openAndCompare(
   disk: SimDisk,
@@ -208,41 +213,33 @@ export async function openAndCompare(
   return store;
 }
 
-/** Lets one daemon live on the storage. Returns what the next one must find. */
-export async function live(
-  storage: SimStorage,
-  before: Knowledge,
-  life: Life,
-  options: SimOptions,
-): Promise<Outcome & { readonly knowledge: Knowledge }> {
-  const { random } = options;
+/** What came of one daemon's life. */
+export interface Outcome {
+  /** What the next daemon must find. */
+  readonly knowledge: Knowledge;
+  readonly ending: "power" | "kill";
+  readonly acknowledged: number;
+  /** How many things it asked of the disk. */
+  readonly asked: number;
+}
+
+/** Lets one daemon live on the storage. */
+export async function live(storage: SimStorage, before: Knowledge, life: Life, options: SimOptions): Promise<Outcome> {
   const disk = new SimDisk(storage, { ...options, faults: life.faults });
   const canFail = life.faults.some(({ type }) => type === "error");
   const store = await openAndCompare(disk, before, canFail);
   if (store === undefined || "code" in store) {
     disk.end("kill");
     expectSafeForOriginal(storage, before.possible());
-    return { asked: disk.asked, acknowledged: 0, knowledge: before };
+    return { knowledge: before, ending: await disk.died, acknowledged: 0, asked: disk.asked };
   }
   const knowledge = new Knowledge(textOf(store.ledger.snapshot()));
   let acknowledged = 0;
   const client = async (name: string): Promise<void> => {
     for (let operation = 0; operation < life.operations; operation++) {
-      const container = `${name}${random.below(3)}`;
-      const { ledger } = store;
-      knowledge.expectBefore(textOf(ledger.snapshot()));
-      const holds = ledger.list({ limit: 1, containerID: container }).reservations.length > 0;
-      if (random.below(5) > 0) {
-        if (holds) del(ledger, container);
-        else if (store.admitsReservations().ok)
-          add(ledger, container, random.below(3) === 0 ? POOLS : [POOLS[random.below(2)] ?? POOLS[0]]);
-      }
-      const one = knowledge.begin(textOf(ledger.snapshot()));
-      const committed = await store.commit();
-      if (committed.ok) one.acknowledge();
-      else one.refuse();
-      if (committed.ok) acknowledged++;
-      else if (!canFail) throw new Violation(`a commit failed: ${committed.error.message}`);
+      const problem = await operate(store, knowledge, options.random, name);
+      if (problem === undefined) acknowledged++;
+      else if (!canFail) throw new Violation(`a commit failed: ${problem.message}`);
     }
   };
   const clients = Promise.all(Array.from({ length: life.clients }, (_, index) => client(`c${index}-`)));
@@ -255,5 +252,85 @@ export async function live(
   };
   await Promise.race([end(), disk.died]);
   expectSafeForOriginal(storage, knowledge.possible());
-  return { asked: disk.asked, acknowledged, knowledge };
+  return { knowledge, ending: await disk.died, acknowledged, asked: disk.asked };
+}
+
+/** One call of a client: reserve, release or only look. */
+async function operate(
+  store: Store<Ledger>,
+  knowledge: Knowledge,
+  random: Random,
+  client: string,
+): Promise<StoreProblem | undefined> {
+  const { ledger } = store;
+  const container = `${client}${random.below(3)}`;
+  knowledge.expectBefore(textOf(ledger.snapshot()));
+  const holds = ledger.list({ limit: 1, containerID: container }).reservations.length > 0;
+  if (random.below(5) > 0) {
+    if (holds) del(ledger, container);
+    else if (store.admitsReservations().ok) add(ledger, container, random.pick([[POOLS[0]], [POOLS[1]], POOLS]));
+  }
+  const one = knowledge.begin(textOf(ledger.snapshot()));
+  const committed = await store.commit();
+  if (committed.ok) {
+    one.acknowledge();
+    return undefined;
+  }
+  one.refuse();
+  return committed.error;
+}
+
+/** A few daemons' lives one after the other on one storage, with faults of all kinds. Throws Violation. */
+export async function tellStory(random: Random, options: Omit<SimOptions, "random"> = {}) {
+  const storage = new SimStorage();
+  const sums = { lives: 0, powerFailures: 0, acknowledged: 0 };
+  let knowledge = new Knowledge("");
+  const lives =
+    random.below(3) === 0 ? inheritance(random) : Array.from({ length: 2 + random.below(3) }, () => randomLife(random));
+  lives.push(QUIET_LIFE);
+  for (const life of lives) {
+    const outcome = await live(storage, knowledge, life, { ...options, random });
+    knowledge = outcome.knowledge;
+    sums.lives++;
+    sums.acknowledged += outcome.acknowledged;
+    if (outcome.ending === "power") sums.powerFailures++;
+  }
+  return sums;
+}
+
+/** Only sees what the one before left. */
+const QUIET_LIFE: Life = { clients: 0, operations: 0, faults: [], end: "kill" };
+
+/** A process is killed where something waits to be synced; the next one builds on what it sees, and loses power. */
+function inheritance(random: Random): Life[] {
+  const of: Asked = random.pick<"sync" | "syncDirectory">(["sync", "syncDirectory"]);
+  const faults: Fault[] = [{ at: 1 + random.below(8), of, type: "kill", when: "before" }];
+  return [
+    { clients: 1, operations: random.below(8), faults: [], end: "close" },
+    { clients: 1, operations: 12, faults, end: "kill" },
+    { clients: 1, operations: random.below(3), faults: [], end: "power" },
+  ];
+}
+
+function randomLife(random: Random): Life {
+  const faults: Fault[] = [];
+  const at = 1 + random.below(150);
+  const when = random.pick<"before" | "after">(["before", "after"]);
+  const kind = random.below(8);
+  if (kind < 3) {
+    // Where something waits to be synced, most can be lost, by this process or the next one.
+    const of: Asked = random.pick<"sync" | "syncDirectory">(["sync", "syncDirectory"]);
+    faults.push({ at: 1 + random.below(6), of, type: random.pick<"power" | "kill">(["power", "kill"]), when });
+  } else if (kind < 6) {
+    faults.push({ at, type: random.pick<"power" | "kill">(["power", "power", "kill"]), when });
+  }
+  if (random.below(4) === 0) {
+    faults.push({ at: 1 + random.below(at), type: "error", code: random.pick(["EIO", "ENOSPC"]) });
+  }
+  return {
+    clients: random.below(4),
+    operations: 2 + random.below(8),
+    faults,
+    end: random.pick(["power", "power", "kill", "close"]),
+  };
 }

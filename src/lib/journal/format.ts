@@ -122,7 +122,7 @@ function recordAfter(content: Buffer, offset: number): StoredRecord | undefined 
 }
 
 function readRecordHeader(content: Buffer, offset: number) {
-  if (offset + RECORD_OVERHEAD > content.length || content[offset] === 0) return undefined;
+  if (offset + RECORD_HEADER_BYTES > content.length || content[offset] === 0) return undefined;
   const crcAt = offset + CHECKED_HEADER_BYTES;
   if (crc32(content.subarray(offset, crcAt)) !== hexAt(content, crcAt, 8)) return undefined;
   return {

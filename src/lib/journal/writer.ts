@@ -85,7 +85,10 @@ export class StoreWriter {
     this.#snapshotDueAt = Math.max(context.sizes.snapshotAfter, bytes.snapshot);
   }
 
-  /** Goes on with the files that were read. When that fails the writer begins a generation at its first append. */
+  /**
+   * Goes on with the files that were read, or with new ones where that fails: what was read is on the disk then, even if
+   * the process that wrote it ended before its sync. Throws StoreFailure.
+   */
   static async resume(context: WriterContext, found: Recovery): Promise<StoreWriter> {
     const { journal, next } = found;
     const bytes = { snapshot: found.snapshotBytes, journals: found.journalBytes };
@@ -101,6 +104,7 @@ export class StoreWriter {
       }
     } catch (error) {
       writer.#fail(failure("failed", path, "cannot go on with the journal", error));
+      await writer.append([], () => found.content);
     }
     // What a damaged snapshot was made good with is soon summed up anew.
     if (found.madeGood.length > 0) writer.#snapshotDueAt = 0;
@@ -250,6 +254,7 @@ export class StoreWriter {
     this.#bytesBefore = 0;
     this.#snapshotDueAt = Number.POSITIVE_INFINITY;
     this.#snapshotting = this.#snapshot(this.#generation, image, state)
+      .then(() => this.#removeOld())
       .catch((error: StoreFailure) => {
         this.#bytesBefore += summedUp;
         this.#snapshotDueAt = this.#bytes + this.#context.sizes.snapshotAfter;
@@ -261,14 +266,17 @@ export class StoreWriter {
       });
   }
 
-  /** Begins a generation that nothing before it is needed for, and waits until it is complete. */
+  /**
+   * Begins a generation that nothing before it is needed for, and waits until it is complete. The record comes last: what
+   * was before it may not be on the disk otherwise. It is written nevertheless, so that the journals stay without a gap.
+   */
   async #renew(record: Buffer, image: LedgerSnapshot, state: StoreState): Promise<void> {
     await this.#snapshotting;
     const generation = this.#generation;
     try {
       await this.#goOn(record.length);
-      await this.#write(record);
       await this.#snapshot(this.#generation, image, state);
+      await this.#write(record);
     } catch (error) {
       // The next attempt replaces the files of this one: they hold changes that are taken back.
       this.#generation = generation;
@@ -276,6 +284,7 @@ export class StoreWriter {
     }
     this.#bytesBefore = 0;
     this.#failure = undefined;
+    await this.#removeOld();
   }
 
   async #snapshot(
@@ -295,20 +304,21 @@ export class StoreWriter {
     }
     this.#snapshotDueAt = Math.max(sizes.snapshotAfter, bytes);
     this.#snapshotProblem = undefined;
-    await this.#removeOld().catch((error) => {
-      this.#context.warn(failure("io", files.directory, "old generations could not be removed", error).message);
-    });
   }
 
   /** The newest snapshot and the one before it are kept, with all that is needed to come from the older one to now. */
   async #removeOld(): Promise<void> {
-    const { disk, files } = this.#context;
-    const { snapshots, journals } = await files.list(disk);
-    const oldest = snapshots.at(-2) ?? 0;
-    for (const generation of journals)
-      if (generation < oldest) await unlinkIfThere(disk, files.path("journal", generation));
-    for (const generation of snapshots)
-      if (generation < oldest) await unlinkIfThere(disk, files.path("snapshot", generation));
+    const { disk, files, warn } = this.#context;
+    try {
+      const { snapshots, journals } = await files.list(disk);
+      const oldest = snapshots.at(-2) ?? 0;
+      for (const kind of ["journal", "snapshot"] as const) {
+        const outdated = (kind === "journal" ? journals : snapshots).filter((generation) => generation < oldest);
+        for (const generation of outdated) await unlinkIfThere(disk, files.path(kind, generation));
+      }
+    } catch (error) {
+      warn(failure("io", files.directory, "old generations could not be removed", error).message);
+    }
   }
 
   get #bytes(): number {
