@@ -33,13 +33,25 @@ function termMatcher({
   matchExpressions = [],
   matchFields = [],
 }: NodeSelectorTerm): ((node: NodeInfo) => boolean) | undefined {
-  const labels = matchExpressions.map(({ key, ...rest }) => ({ key, test: requirementTest(rest) }));
-  const names = matchFields.map(({ key, ...rest }) => (key === "metadata.name" ? fieldTest(rest) : undefined));
+  const labels: { key: string; test: Test }[] = [];
+  for (const { key, ...rest } of matchExpressions) {
+    const test = requirementTest(rest);
+    if (test === undefined) return undefined;
+    labels.push({ key, test });
+  }
+  const names: Test[] = [];
+  for (const { key, ...rest } of matchFields) {
+    const test = key === "metadata.name" ? fieldTest(rest) : undefined;
+    if (test === undefined) return undefined;
+    names.push(test);
+  }
   if (labels.length + names.length === 0) return undefined;
-  if (labels.some(({ test }) => test === undefined) || names.some((test) => test === undefined)) return undefined;
-  return (node) =>
-    labels.every(({ key, test }) => test?.(Object.hasOwn(node.labels, key) ? node.labels[key] : undefined)) &&
-    names.every((test) => test?.(node.name));
+  return (node) => {
+    for (const { key, test } of labels) {
+      if (!test(Object.hasOwn(node.labels, key) ? node.labels[key] : undefined)) return false;
+    }
+    return names.every((test) => test(node.name));
+  };
 }
 
 function requirementTest({ operator, values = [] }: Omit<NodeSelectorRequirement, "key">): Test | undefined {

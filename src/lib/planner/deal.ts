@@ -18,7 +18,10 @@ export interface WaitingStatic {
 
 /** What dealing came to. */
 export interface Dealt {
-  readonly entries: readonly Held[];
+  /** Nodes that got back what they had, or what is set aside for them. */
+  readonly regained: readonly Held[];
+  /** Nodes that got a free block. */
+  readonly fresh: readonly Held[];
   /** What goes on resting: without what its node got back. */
   readonly resting: readonly HeldReleased[];
   /** Nodes that find no free block, in name order. */
@@ -44,34 +47,38 @@ export function deal(
   nodes: readonly string[],
 ): Dealt {
   const returned = giveBack(terms, standing, resting, nodes);
-  const entries = returned.map((held) => heldAgain(terms, held));
+  const regained = returned.map((held) => heldAgain(terms, held));
   const back = new Set<Held>(returned);
   const stillResting = resting.filter((held) => !back.has(held));
-  if (terms === undefined) return { entries, resting: stillResting, waiting: [], waitingStatics: [], free: 0n };
+  if (terms === undefined) {
+    return { regained, fresh: [], resting: stillResting, waiting: [], waitingStatics: [], free: 0n };
+  }
 
   const taken = standing.occupied.with([...returned, ...stillResting].map(({ block }) => block));
   const served = new Set(returned.map(({ nodeName }) => nodeName));
   const left = nodes.filter((name) => !served.has(name));
-  const { given, waitingStatics } = dealStatics(terms, standing, entries, stillResting, taken, new Set(left));
-  entries.push(...given);
+  const { given, waitingStatics } = dealStatics(terms, standing, regained, stillResting, taken, new Set(left));
   for (const { nodeName } of given) served.add(nodeName);
   for (const { wanted } of waitingStatics) served.add(wanted.nodeName);
 
   const free = freeIndexes(terms, taken);
   const next = lowestFirst(free);
+  const fresh: Held[] = [];
   const waiting: string[] = [];
-  let dealt = 0n;
   for (const nodeName of left) {
     if (served.has(nodeName)) continue;
     const index = next();
-    if (index === undefined) {
-      waiting.push(nodeName);
-      continue;
-    }
-    entries.push(newBlock(terms, nodeName, index));
-    dealt++;
+    if (index === undefined) waiting.push(nodeName);
+    else fresh.push(newBlock(terms, nodeName, index));
   }
-  return { entries, resting: stillResting, waiting, waitingStatics, free: free.count() - dealt };
+  return {
+    regained: [...regained, ...given],
+    fresh,
+    resting: stillResting,
+    waiting,
+    waitingStatics,
+    free: free.count() - BigInt(fresh.length),
+  };
 }
 
 function newBlock({ spec, division }: Terms, nodeName: string, index: bigint): Held {

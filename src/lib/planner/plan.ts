@@ -92,7 +92,7 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
 
   const without = namesWithout(matching, standing);
   const dealt = deal(verdict.terms, standing, resting.entries, without);
-  const result = standing.with(dealt.entries, verdict.terms);
+  const result = standing.with(dealt.regained, verdict.terms).withFresh(dealt.fresh);
   const allocations = result.holders.map(({ entry }) => entry);
   memory.remember(allocations, result, circumstances);
 

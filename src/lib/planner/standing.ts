@@ -34,9 +34,17 @@ export class Standing {
 
   /** The standing with further nodes, which had no block before. */
   with(added: readonly Held[], terms: Terms | undefined): Standing {
+    return this.#grown(added, withoutAddresses(added, terms));
+  }
+
+  /** The same for nodes that got a free block: none is dealt without usable address, where there are better ones (R8). */
+  withFresh(added: readonly Held[]): Standing {
+    return this.#grown(added, []);
+  }
+
+  #grown(added: readonly Held[], unusable: readonly string[]): Standing {
     if (added.length === 0) return this;
     const sorted = [...added].sort(byName);
-    const unusable = withoutAddresses(sorted, terms);
     const byNode = new Map(this.byNode);
     for (const held of sorted) byNode.set(held.nodeName, held);
     return new Standing({
