@@ -7,22 +7,24 @@ import type { BuildInfo } from "../src/version.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-/** Name of the asset -> its code. */
-export type Assets = ReadonlyMap<string, string>;
-
 /** The names of the roles that become assets: the files of src/modes, without the plugin and what is private to the folder. */
 export function roleNames(): string[] {
   const files = globSync("[a-z]*.ts", { cwd: join(ROOT, "src/modes") }).sort();
   return files.map((file) => basename(file, ".ts")).filter((name) => name !== "cni");
 }
 
-/** Bundles src/main.ts, which is loaded at each start. */
+/** Bundles src/boot.ts, the first script. */
+export function bundleBoot(info: BuildInfo): string {
+  return bundle("src/boot.ts", info, { minify: true });
+}
+
+/** Bundles src/main.ts, which is loaded at each start, as an expression that gives a function of `require` and `module`. */
 export function bundleMain(info: BuildInfo): string {
-  return bundle("src/main.ts", info, { minify: true });
+  return `(function(require,module){${bundle("src/main.ts", info, { minify: true, charset: "ascii" })}\n})`;
 }
 
 /** Bundles every role. Identifiers keep their names: packages look at the names of classes. */
-export function bundleRoles(info: BuildInfo): Assets {
+export function bundleRoles(info: BuildInfo): ReadonlyMap<string, string> {
   const options = { minifyWhitespace: true, minifySyntax: true };
   return new Map(roleNames().map((name) => [name, bundle(`src/modes/${name}.ts`, info, options)]));
 }

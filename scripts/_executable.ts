@@ -1,5 +1,4 @@
 /** Makes a single executable of a script, its assets and Node, with pkg. */
-import childProcess from "node:child_process";
 import { createHash } from "node:crypto";
 import {
   appendFileSync,
@@ -15,7 +14,6 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { buildIdNote } from "../src/lib/cni/build_id.ts";
-import type { Assets } from "./_bundle.ts";
 import { type Architecture, writeStrippedNode } from "./_node_binary.ts";
 
 /**
@@ -23,9 +21,12 @@ import { type Architecture, writeStrippedNode } from "./_node_binary.ts";
  * experimental features out of CNI logs. V8's own flags are not for us: any of them makes V8 refuse the compiled code that
  * Node brings along for its modules.
  */
-const NODE_OPTIONS = ["--openssl-config=/dev/null", "--no-warnings"];
+export const NODE_OPTIONS = ["--openssl-config=/dev/null", "--no-warnings"];
 
 const require = createRequire(import.meta.url);
+
+/** Name of the asset -> its content. */
+export type Assets = ReadonlyMap<string, string | Uint8Array>;
 
 /** What to make. */
 export interface Parts {
@@ -42,12 +43,12 @@ export async function writeExecutable({ main, assets, arch }: Parts, output: str
     const node = join(work, "node");
     writeStrippedNode(arch, node);
     writeFileSync(join(work, "main.js"), main);
-    for (const [name, code] of assets) writeFileSync(join(work, `${name}.asset`), code);
+    for (const [name, content] of assets) writeFileSync(join(work, `${name}.asset`), content);
 
     // pkg works in a folder that it makes in here. Node keeps the path of the main script as it is given, so it is given as seen from there.
     process.env.TMPDIR = work;
     const built = join(work, "built");
-    await loadPkg()(join(work, "main.js"), {
+    await pkg(join(work, "main.js"), {
       targets: [{ platform: "linux", arch, nodeRange: "node24", output: built }],
       nodePath: node,
       // With nodePath this only says that a Node for another architecture is of the version that runs this: pkg cannot ask it.
@@ -57,7 +58,7 @@ export async function writeExecutable({ main, assets, arch }: Parts, output: str
         assets: Object.fromEntries([...assets.keys()].map((name) => [name, `../${name}.asset`])),
         disableExperimentalSEAWarning: true,
         useSnapshot: false,
-        useCodeCache: arch === process.arch,
+        useCodeCache: false,
         execArgv: NODE_OPTIONS,
         execArgvExtension: "none",
       },
@@ -89,18 +90,5 @@ type Pkg = (
   },
 ) => Promise<void>;
 
-/**
- * pkg's maker of simple single executables, which its command line does not reach. It runs Node to compile the main script;
- * the compiled code is refused at run time unless V8 had the same options then, and pkg has no setting for them.
- */
-function loadPkg(): Pkg {
-  const { execFile } = childProcess;
-  const withOptions = (file: string, args: readonly string[], ...rest: readonly never[]) =>
-    execFile(file, args.includes("--experimental-sea-config") ? [...NODE_OPTIONS, ...args] : args, ...rest);
-  Object.assign(childProcess, { execFile: withOptions });
-  try {
-    return require("@yao-pkg/pkg/lib-es5/sea.js").default;
-  } finally {
-    Object.assign(childProcess, { execFile });
-  }
-}
+/** pkg's maker of simple single executables, which its command line does not reach. */
+const pkg: Pkg = require("@yao-pkg/pkg/lib-es5/sea.js").default;

@@ -1,9 +1,10 @@
 /** Builds the executable for one architecture; scripts/build calls it. */
 import { statSync, utimesSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { bundleMain, bundleRoles, readBuildInfo } from "./_bundle.ts";
+import { readBuildInfo } from "./_bundle.ts";
 import { writeExecutable } from "./_executable.ts";
 import { ARCHITECTURES } from "./_node_binary.ts";
+import { productParts } from "./_product.ts";
 
 const { values } = parseArgs({ options: { arch: { type: "string", default: "x64" } } });
 const arch = ARCHITECTURES.find((known) => known === values.arch);
@@ -11,14 +12,13 @@ if (arch === undefined) throw new Error(`--arch ${values.arch}: known are ${ARCH
 
 const info = readBuildInfo();
 const output = `dist/nv-ipam${arch === "x64" ? "" : `-${arch}`}`;
-const main = bundleMain(info);
-const assets = bundleRoles(info);
-await writeExecutable({ main, assets, arch }, output);
+const parts = await productParts(info, arch);
+await writeExecutable(parts, output);
 // One time for the whole build, so that archives of it are equal too.
 const time = Date.parse(info.date) / 1000 || 0;
 utimesSync(output, time, time);
 
 const kilobytes = (bytes: number) => `${Math.ceil(bytes / 1024)} KiB`;
-const sizes = [...assets].map(([name, code]) => `${name} ${kilobytes(code.length)}`);
+const sizes = [...parts.assets].map(([name, content]) => `${name} ${kilobytes(content.length)}`);
 console.log(`${output}: ${kilobytes(statSync(output).size)}, ${info.version} ${info.commit}`);
-console.log(`main ${kilobytes(main.length)}; roles: ${sizes.join(", ")}`);
+console.log(`assets: ${sizes.join(", ")}`);

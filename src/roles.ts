@@ -45,7 +45,10 @@ interface Place {
 }
 
 const EXECUTABLE: Place = {
-  names: () => process.getBuiltinModule("node:sea").getAssetKeys().sort(),
+  names() {
+    const keys: string[] = process.getBuiltinModule("node:sea").getAssetKeys();
+    return keys.filter((name) => !name.includes(".")).sort();
+  },
   load(name) {
     const { compileFunction } = process.getBuiltinModule("node:vm");
     const code = process.getBuiltinModule("node:sea").getAsset(name, "utf8");

@@ -9,6 +9,7 @@ import * as assert from "uvu/assert";
 import { bundleMain, bundleRoles, roleNames } from "../../scripts/_bundle.ts";
 import { writeExecutable } from "../../scripts/_executable.ts";
 import type { Architecture } from "../../scripts/_node_binary.ts";
+import { productParts } from "../../scripts/_product.ts";
 import { BUILD_ID_NOTE_LENGTH, buildIdNote, readBuildIdNote } from "../../src/lib/cni/build_id.ts";
 import { need } from "../_need.ts";
 
@@ -32,7 +33,7 @@ async function build(dir: string, name: string, arch: Architecture): Promise<Buf
   mkdirSync(process.env.TMPDIR);
   try {
     const output = join(dir, name);
-    await writeExecutable({ main: bundleMain(INFO), assets: bundleRoles(INFO), arch }, output);
+    await writeExecutable(await productParts(INFO, arch), output);
     return readFileSync(output);
   } finally {
     if (previous === undefined) delete process.env.TMPDIR;

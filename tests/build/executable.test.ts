@@ -9,8 +9,9 @@ import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { bundleMain, readBuildInfo } from "../../scripts/_bundle.ts";
+import { readBuildInfo } from "../../scripts/_bundle.ts";
 import { writeExecutable } from "../../scripts/_executable.ts";
+import { productParts } from "../../scripts/_product.ts";
 import { need } from "../_need.ts";
 
 const PRODUCT = need("dist/nv-ipam");
@@ -33,7 +34,7 @@ const PROBES = new Map([
 const test = suite("executable");
 const dir = mkdtempSync(join(tmpdir(), "nv-ipam-executable-"));
 const probe = join(dir, "nv-ipam");
-await writeExecutable({ main: bundleMain(readBuildInfo()), assets: PROBES, arch: "x64" }, probe);
+await writeExecutable(await productParts(readBuildInfo(), "x64", PROBES), probe);
 test.after(() => rmSync(dir, { recursive: true, force: true }));
 
 interface Outcome {
@@ -60,6 +61,19 @@ function assertIgnored(env: NodeJS.ProcessEnv, doesAffect: (plain: Outcome) => b
     assert.equal(run(PRODUCT, args, { env: { ...env, ...more } }), run(PRODUCT, args, { env: more }));
   }
 }
+
+test("V8 takes the code cache that the build made", async () => {
+  const { assets, arch } = await productParts(readBuildInfo(), "x64", PROBES);
+  const main = `
+    const { getRawAsset } = require("node:sea");
+    const { Script } = require("node:vm");
+    const code = Buffer.from(getRawAsset("main.js")).toString("latin1");
+    const cachedData = Buffer.from(getRawAsset("main.cache"));
+    console.log(cachedData.length > 0, new Script(code, { filename: "main", cachedData }).cachedDataRejected);
+  `;
+  await writeExecutable({ main, assets, arch }, join(dir, "cache-probe"));
+  assert.is(run(join(dir, "cache-probe"), []).stdout, "true false\n");
+});
 
 test("R13 NODE_OPTIONS loads no code into any role", () => {
   const evil = join(dir, "evil.cjs");
