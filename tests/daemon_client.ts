@@ -79,8 +79,8 @@ export class DaemonClient {
     return (await this.#call<{ released: number }>(DaemonServiceDefinition, "collectGarbage", request)).released;
   }
 
-  status(): Promise<GetStatusResponse> {
-    return this.#call(DaemonServiceDefinition, "getStatus", { pools: [], poolKind: "" });
+  status(pools: readonly string[] = [], poolKind = ""): Promise<GetStatusResponse> {
+    return this.#call(DaemonServiceDefinition, "getStatus", { pools, poolKind });
   }
 
   pools(): Promise<ListPoolsResponse> {

@@ -1,7 +1,8 @@
 /** `nv-ipam inspect`: what this node serves and holds, from the running daemon, or from the store while it is down. */
 import { DEFAULTS } from "../lib/cni/settings.ts";
 import { DAEMON_FLAGS } from "../lib/daemon/flags.ts";
-import { defineFlags, type FlagValues, parseFlags } from "../lib/flags/flags.ts";
+import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
+import { runCommand } from "../lib/flags/run_command.ts";
 import { check, type NodeContent } from "../lib/inspect/check.ts";
 import { readFromDaemon } from "../lib/inspect/from_daemon.ts";
 import { readFromStore } from "../lib/inspect/from_store.ts";
@@ -29,24 +30,18 @@ const COMMAND = {
 };
 
 /** @returns 0; 1 when `check` finds an error or nothing can be read; 2 when the command line is wrong. */
-export async function run(args: readonly string[]): Promise<number> {
-  const parsed = parseFlags(COMMAND, args);
-  if (!parsed.ok) return complain(parsed.error, 2);
-  if (parsed.value.type === "help") {
-    process.stdout.write(parsed.value.text);
-    return 0;
-  }
-  const { values, positionals } = parsed.value;
-  const [what = ""] = positionals;
-  const format = outputFormat(values.output);
-  if (format === undefined) return complain(`--output=${values.output}: use table, json or yaml`, 2);
-  if (!isSubject(what)) return complain(`${what}: use pools, reservations or check`, 2);
-  const content = await read(values);
-  if (!content.ok) return complain(content.error, 1);
-  const report = reportOf(what, content.value);
-  process.stdout.write(print(report, format));
-  const hasError = report.kind === "FindingList" && report.items.some(({ severity }) => severity === "error");
-  return hasError ? 1 : 0;
+export function run(args: readonly string[]): Promise<number> {
+  return runCommand(COMMAND, args, async (values, [what = ""]) => {
+    const format = outputFormat(values.output);
+    if (format === undefined) return { message: `--output=${values.output}: use table, json or yaml`, isUsage: true };
+    if (!isSubject(what)) return { message: `${what}: use pools, reservations or check`, isUsage: true };
+    const content = await read(values);
+    if (!content.ok) return { message: content.error };
+    const report = reportOf(what, content.value);
+    process.stdout.write(print(report, format));
+    const hasError = report.kind === "FindingList" && report.items.some(({ severity }) => severity === "error");
+    return hasError ? 1 : 0;
+  });
 }
 
 type Subject = "pools" | "reservations" | "check";
@@ -75,9 +70,4 @@ function reportOf(what: Subject, content: NodeContent): Report {
     case "check":
       return list("FindingList", check(content));
   }
-}
-
-function complain(message: string, status: number): number {
-  process.stderr.write(`nv-ipam inspect: ${message}\n`);
-  return status;
 }

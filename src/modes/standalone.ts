@@ -4,7 +4,8 @@ import { INSTALL_FLAGS, installOptions } from "../lib/cni/install_flags.ts";
 import { DAEMON_FLAGS, LOG_FLAGS } from "../lib/daemon/flags.ts";
 import { openDaemon } from "../lib/daemon/open.ts";
 import { PoolTable } from "../lib/daemon/pool_table.ts";
-import { defineFlags, type FlagValues, parseFlags } from "../lib/flags/flags.ts";
+import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
+import { runCommand } from "../lib/flags/run_command.ts";
 import { type Log, stderrLog } from "../lib/observe/log.ts";
 import { isNodeName } from "../lib/standalone/nodes.ts";
 import { PoolSource } from "../lib/standalone/pool_source.ts";
@@ -43,21 +44,16 @@ const COMMAND = {
 };
 
 /** Runs until SIGTERM or SIGINT. @returns 0, 1 when it cannot run, 2 when the flags are wrong. */
-export async function run(args: readonly string[]): Promise<number> {
-  const parsed = parseFlags(COMMAND, args);
-  if (!parsed.ok) return complain(parsed.error, 2);
-  if (parsed.value.type === "help") {
-    process.stdout.write(parsed.value.text);
-    return 0;
-  }
-  const { values } = parsed.value;
-  const wrong = wrongValue(values);
-  if (wrong !== undefined) return complain(wrong, 2);
-  const log = stderrLog(values["logging-format"] === "json" ? "json" : "text", values.v);
-  const outcome = await serve(values, log);
-  if (outcome === undefined) return 0;
-  log.error("The daemon cannot run", { err: outcome });
-  return 1;
+export function run(args: readonly string[]): Promise<number> {
+  return runCommand(COMMAND, args, async (values) => {
+    const wrong = wrongValue(values);
+    if (wrong !== undefined) return { message: wrong, isUsage: true };
+    const log = stderrLog(values["logging-format"] === "json" ? "json" : "text", values.v);
+    const outcome = await serve(values, log);
+    if (outcome === undefined) return 0;
+    log.error("The daemon cannot run", { err: outcome });
+    return 1;
+  });
 }
 
 function wrongValue(values: FlagValues<typeof FLAGS>): string | undefined {
@@ -105,9 +101,4 @@ async function installPlugin(values: FlagValues<typeof FLAGS>, log: Log): Promis
   const installed = await install(installOptions(values, true));
   if (installed.ok) log.info("The plugin is in place", { ...installed.value });
   else log.error("The plugin could not be installed", { err: installed.error.message });
-}
-
-function complain(message: string, status: number): number {
-  process.stderr.write(`nv-ipam standalone: ${message}\n`);
-  return status;
 }

@@ -12,8 +12,11 @@ const MAX_CONNECTIONS = 1024;
 export interface Listener {
   /** Where it listens: the port is the actual one where 0 was asked for. */
   readonly endpoint: Endpoint;
-  /** Takes no new connections and removes the socket from the file system if it is still ours. */
-  close(): Promise<void>;
+  /**
+   * Takes no new connections, removes the socket from the file system if it is still ours, and waits until the connections
+   * have ended; those that have not within so many milliseconds are cut.
+   */
+  close(limitMs: number): Promise<void>;
 }
 
 /** Who is told of what. */
@@ -30,30 +33,53 @@ export interface ListenHandlers {
  * @returns a message when the path is taken by something else, when another process answers there, or the system refuses.
  */
 export async function listen(endpoint: Endpoint, handlers: ListenHandlers): Promise<Result<Listener, string>> {
-  const server = createServer(handlers.onConnection);
+  const connections = new Set<Socket>();
+  const server = createServer((socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+    handlers.onConnection(socket);
+  });
   server.maxConnections = MAX_CONNECTIONS;
   try {
-    const listener =
-      endpoint.type === "unix" ? await listenUnix(server, endpoint.path) : await listenTcp(server, endpoint);
+    const bound = endpoint.type === "unix" ? await bindUnix(server, endpoint.path) : await bindTcp(server, endpoint);
+    if (!bound.ok) return bound;
     server.on("error", handlers.onError);
-    return listener;
+    return ok({
+      endpoint: bound.value.endpoint,
+      close: async (limitMs) => {
+        const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+        const timer = setTimeout(() => {
+          for (const socket of connections) socket.destroy();
+        }, limitMs);
+        await bound.value.unbind();
+        await ended;
+        clearTimeout(timer);
+      },
+    });
   } catch (error) {
     server.close();
     return fail(`listen on ${describeEndpoint(endpoint)}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-async function listenTcp(
+/** A server that has its place. */
+interface Bound {
+  readonly endpoint: Endpoint;
+  /** Gives the place up. */
+  unbind(): Promise<void>;
+}
+
+async function bindTcp(
   server: Server,
   { host, port }: Extract<Endpoint, { type: "tcp" }>,
-): Promise<Result<Listener, string>> {
+): Promise<Result<Bound, string>> {
   await listening(server, () => server.listen({ host, port }));
   const address = server.address();
   const actual = typeof address === "object" && address !== null ? address.port : port;
-  return ok({ endpoint: { type: "tcp", host, port: actual }, close: () => closed(server) });
+  return ok({ endpoint: { type: "tcp", host, port: actual }, unbind: async () => undefined });
 }
 
-async function listenUnix(server: Server, path: string): Promise<Result<Listener, string>> {
+async function bindUnix(server: Server, path: string): Promise<Result<Bound, string>> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const taken = await occupied(path);
   if (taken !== undefined) return fail(taken);
@@ -72,10 +98,9 @@ async function listenUnix(server: Server, path: string): Promise<Result<Listener
   await rename(temporary, path);
   return ok({
     endpoint: { type: "unix", path },
-    close: async () => {
+    unbind: async () => {
       const current = await lstat(path).catch(() => undefined);
       if (current?.ino === ino) await unlink(path);
-      await closed(server);
     },
   });
 }
@@ -121,8 +146,4 @@ function listening(server: Server, start: () => void): Promise<void> {
     });
     start();
   });
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => server.close(() => resolve()));
 }
