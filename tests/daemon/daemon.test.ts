@@ -1,13 +1,13 @@
 /** The daemon over its real store and socket, in this process. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2, constants } from "node:http2";
 import { connect } from "node:net";
 import { dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { serve } from "../../src/lib/daemon/daemon.ts";
-import { parseLegacy } from "../../src/lib/journal/legacy.ts";
+import { formatLegacy, parseLegacy } from "../../src/lib/journal/legacy.ts";
 import { Ledger } from "../../src/lib/reservations/ledger.ts";
 import { ok, type Result } from "../../src/lib/result.ts";
 import { IPAMServiceDefinition } from "../../src/lib/rpc/generated/node.ts";
@@ -156,18 +156,32 @@ test("a clean stop hands the reservations over to the original's file, removes t
   }
 });
 
-test("what the original did meanwhile is taken over: going there and back loses nothing", async () => {
+test("what the original did to its file meanwhile is taken over: going there and back loses nothing", async () => {
   const daemon = new LocalDaemon();
   try {
     daemon.pools.replace("IPPool", [pool1]);
     await daemon.open();
-    await daemon.client.allocate({ pools: ["pool1"], container: "c1" });
+    for (const container of ["c1", "c2"]) await daemon.client.allocate({ pools: ["pool1"], container });
     await daemon.close();
-    copyFileSync(new URL("../conformance/vectors/store/small.json", import.meta.url), daemon.store);
+    const exported = parseLegacy(readFileSync(daemon.store, "utf8"));
+    const pool = exported.ok ? exported.value.store?.get("pool1") : undefined;
+    const c2 = pool?.entries?.get("c2_net1");
+    if (pool === undefined || c2 === undefined) throw new Error("what was exported lacks an entry");
+    // The original deleted c1 and added c3.
+    const c3 = { ...c2, container_id: "c3", ip_address: "10.0.0.4" };
+    const entries = new Map([
+      ["c2_net1", c2],
+      ["c3_net1", c3],
+    ]);
+    const { text } = formatLegacy(new Map([["pool1", { ...pool, entries, last_reserved_ip: "10.0.0.4" }]]));
+    writeFileSync(daemon.store, text);
     await daemon.open();
-    const held = await daemon.client.reservations();
-    assert.ok(held.length > 0);
-    assert.not.ok(held.some(({ containerId }) => containerId === "c1"));
+    const held = (await daemon.client.reservations()).map(({ containerId, addresses }) => [containerId, ...addresses]);
+    assert.equal(held, [
+      ["c2", "10.0.0.3"],
+      ["c3", "10.0.0.4"],
+    ]);
+    assert.equal(await daemon.client.allocate({ pools: ["pool1"], container: "c4" }), ["10.0.0.2/24"]);
   } finally {
     await daemon.remove();
   }

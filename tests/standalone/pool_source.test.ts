@@ -1,0 +1,314 @@
+/** The pools of a directory as a daemon sees them, in this process and with real files. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { PoolTable } from "../../src/lib/daemon/pool_table.ts";
+import { poolView } from "../../src/lib/daemon/pool_view.ts";
+import { Ledger } from "../../src/lib/reservations/ledger.ts";
+import { PoolSource } from "../../src/lib/standalone/pool_source.ts";
+import { listLog } from "../daemon/_local.ts";
+import { ipPool } from "../standalone_daemon.ts";
+
+/** A host whose daemon can be stopped and started. */
+class Host {
+  readonly root = mkdtempSync(join(tmpdir(), "nv-ipam-source-"));
+  readonly directory = join(this.root, "pools");
+  readonly nodesFile = join(this.root, "nodes.yaml");
+  readonly stateFile = join(this.root, "store.pools");
+  readonly log: string[] = [];
+  table = new PoolTable("node-1");
+  #stop = new AbortController();
+  #running: Promise<void> | undefined;
+
+  constructor() {
+    mkdirSync(this.directory);
+  }
+
+  write(name: string, content: unknown): void {
+    writeFileSync(join(this.directory, name), typeof content === "string" ? content : JSON.stringify(content));
+  }
+
+  remove(name: string): void {
+    rmSync(join(this.directory, name));
+  }
+
+  async start(options: { readonly nodes?: readonly unknown[]; readonly releaseDelayMs?: number } = {}): Promise<void> {
+    if (options.nodes !== undefined) this.nodes(...options.nodes);
+    const hasNodes = existsSync(this.nodesFile);
+    this.table = new PoolTable("node-1");
+    const source = await PoolSource.open({
+      directory: this.directory,
+      nodesFile: hasNodes ? this.nodesFile : undefined,
+      nodeName: "node-1",
+      stateFile: this.stateFile,
+      releaseDelayMs: options.releaseDelayMs ?? 600_000,
+      table: this.table,
+      log: listLog(this.log),
+    });
+    if (!source.ok) throw new Error(source.error);
+    this.#stop = new AbortController();
+    this.#running = source.value.run(this.#stop.signal);
+  }
+
+  nodes(...nodes: readonly unknown[]): void {
+    writeFileSync(this.nodesFile, JSON.stringify(nodes));
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  /** Pools with this node's block, or what is wrong with them. */
+  pools(): readonly string[] {
+    const views = [...this.table.all()].map((pool) => poolView(pool, new Ledger()));
+    return views.map(({ name, startIp, endIp }) => `${name} ${startIp}-${endIp}`);
+  }
+
+  /** Waits until it is so. */
+  async until(isSo: () => boolean): Promise<void> {
+    for (let waited = 0; !isSo(); waited += 10) {
+      if (waited > 20_000) throw new Error(`it has not come to pass:\n${this.log.join("\n")}\n${this.pools()}`);
+      await delay(10);
+    }
+  }
+
+  /** Waits until these are the pools. */
+  serves(...expected: readonly string[]): Promise<void> {
+    return this.until(() => this.table.known("IPPool") && this.pools().join() === expected.join());
+  }
+
+  logged(text: string | RegExp): Promise<void> {
+    return this.until(() =>
+      this.log.some((line) => (typeof text === "string" ? line.includes(text) : text.test(line))),
+    );
+  }
+
+  /** The blocks of the first pool, as the state file says. */
+  blocks(): readonly string[] {
+    const { pools } = JSON.parse(readFileSync(this.stateFile, "utf8"));
+    const allocations: { nodeName: string; startIP: string }[] = pools[0].status.allocations;
+    return allocations.map(({ nodeName, startIP }) => `${nodeName} ${startIP}`).sort();
+  }
+}
+
+const test = suite<{ host: Host }>("pool source");
+test.before.each((context) => {
+  context.host = new Host();
+});
+test.after.each(async ({ host }) => {
+  await host.stop();
+  rmSync(host.root, { recursive: true, force: true });
+});
+
+const spec = { subnet: "10.0.0.0/24", perNodeBlockSize: 16 };
+const first = "pool1 10.0.0.1-10.0.0.16";
+
+test("pools that are added, edited and removed are in force soon after", async ({ host }) => {
+  host.write("a.json", ipPool("pool1", spec));
+  await host.start();
+  await host.serves(first);
+  host.write(
+    "b.yaml",
+    "apiVersion: nv-ipam.nvidia.com/v1alpha1\nkind: IPPool\nmetadata: {name: pool2}\nspec: {subnet: 10.2.0.0/24, perNodeBlockSize: 8}\n",
+  );
+  await host.serves(first, "pool2 10.2.0.1-10.2.0.8");
+  host.write("a.json", ipPool("pool1", { ...spec, gateway: "10.0.0.2" }));
+  await host.until(() => [...host.table.all()].some((pool) => poolView(pool, new Ledger()).gateway === "10.0.0.2"));
+  assert.equal(host.pools(), [first, "pool2 10.2.0.1-10.2.0.8"]);
+  host.remove("b.yaml");
+  await host.serves(first);
+  await host.logged('"A pool is gone, with its blocks" pool="IPPool/pool2" blocks=1');
+  assert.equal(
+    host.log.filter((line) => line.includes("This node's block")).map((line) => line.replace(/^.*block" /, "")),
+    ['pool="IPPool/pool1" block="10.0.0.1-10.0.0.16"', 'pool="IPPool/pool2" block="10.2.0.1-10.2.0.8"'],
+  );
+});
+
+const mistakes: readonly [what: string, text: string, message: string][] = [
+  [
+    "a wrong value",
+    "apiVersion: nv-ipam.nvidia.com/v1alpha1\nkind: IPPool\nmetadata:\n  name: pool2\nspec:\n  subnet: 10.2.0.0/24\n  perNodeBlockSize: 0\n",
+    "b.yaml:7: spec.perNodeBlockSize: ",
+  ],
+  ["text that is no YAML", "kind: IPPool\n  x: [\n", "b.yaml:3: is no YAML or JSON: "],
+  [
+    "a second pool of the kind and name",
+    "# second\napiVersion: nv-ipam.nvidia.com/v1alpha1\nkind: IPPool\nmetadata: {name: pool1}\nspec: {subnet: 10.2.0.0/24, perNodeBlockSize: 8}\n",
+    "b.yaml:2: metadata.name: IPPool/pool1 is defined in ",
+  ],
+];
+for (const [what, text, message] of mistakes) {
+  test(`${what} is told with its place once, and what was in force stays, also over a restart`, async ({ host }) => {
+    host.write("a.json", ipPool("pool1", spec));
+    await host.start();
+    await host.serves(first);
+    host.write("b.yaml", text);
+    await host.logged(message);
+    await host.logged("What was in force before stays in force");
+    assert.equal(host.pools(), [first]);
+    await delay(1000);
+    assert.is(host.log.filter((line) => line.includes(message)).length, 1);
+    await host.stop();
+    await host.start();
+    await host.serves(first);
+    host.remove("b.yaml");
+    await host.logged("The pools' files are accepted again");
+    assert.equal(host.pools(), [first]);
+  });
+}
+
+test("R11 pools are not known while there never was a reading without a mistake", async ({ host }) => {
+  host.write("a.yaml", "kind: IPPool");
+  await host.start();
+  await host.logged("a.yaml:1: ");
+  assert.not.ok(host.table.known("IPPool"));
+  host.remove("a.yaml");
+  await host.serves();
+  assert.ok(host.table.known("CIDRPool"));
+});
+
+test("a directory that is missing is told once, and taken up when it comes", async ({ host }) => {
+  rmSync(host.directory, { recursive: true });
+  await host.start();
+  await host.logged(`${host.directory}: cannot be read: ENOENT`);
+  await delay(1000);
+  assert.is(host.log.filter((line) => line.includes("ENOENT")).length, 1);
+  assert.not.ok(host.table.known("IPPool"));
+  mkdirSync(host.directory);
+  host.write("a.json", ipPool("pool1", spec));
+  await host.serves(first);
+});
+
+test("a manifest that is being written is read when it is whole", async ({ host }) => {
+  const line = (name: string, third: number): string =>
+    `${JSON.stringify(ipPool(name, { subnet: `10.${third}.0.0/24`, perNodeBlockSize: 16 }))}\n---\n`;
+  host.write("a.yaml", line("pool0", 0) + line("pool1", 1));
+  await host.start();
+  await host.serves("pool0 10.0.0.1-10.0.0.16", "pool1 10.1.0.1-10.1.0.16");
+  for (let third = 0; third < 12; third++) {
+    // What stands there is a valid manifest each time, with the second pool missing at first.
+    host.write("a.yaml", third === 0 ? line("pool0", 0) : line("pool0", 0) + line("pool1", 1) + "#".repeat(third));
+    await delay(100);
+  }
+  await delay(1000);
+  assert.not.ok(host.log.some((text) => text.includes("A pool is gone")));
+});
+
+test("R7 the nodes' file: the next block for a new node, a rest for the block of one that is gone", async ({
+  host,
+}) => {
+  host.write("a.json", ipPool("pool1", spec));
+  await host.start({ nodes: ["node-1", "b"], releaseDelayMs: 2000 });
+  await host.serves(first);
+  assert.equal(host.blocks(), ["b 10.0.0.17", "node-1 10.0.0.1"]);
+  host.nodes("node-1", "b", "a");
+  await host.until(() => host.blocks().includes("a 10.0.0.33"));
+  host.nodes("node-1", "a", "c");
+  await host.until(() => host.blocks().join() === "a 10.0.0.33,c 10.0.0.49,node-1 10.0.0.1");
+  host.nodes("node-1", "a");
+  await host.until(() => JSON.parse(readFileSync(host.stateFile, "utf8")).pools[0].status.released?.length === 2);
+  // Nothing but time makes the rests end.
+  await host.until(() => JSON.parse(readFileSync(host.stateFile, "utf8")).pools[0].status.released === undefined);
+  host.nodes("node-1", "a", "d");
+  await host.until(() => host.blocks().includes("d 10.0.0.17"));
+});
+
+test("a node that is not in the nodes' file has no block, and is told so", async ({ host }) => {
+  host.write("a.json", ipPool("pool1", spec));
+  await host.start({ nodes: ["other"] });
+  await host.serves("pool1 -");
+  await host.logged("This node is not in the nodes' file");
+  host.nodes("other", "node-1");
+  await host.serves("pool1 10.0.0.17-10.0.0.32");
+});
+
+test("nodeSelectors choose by the labels of the nodes' file", async ({ host }) => {
+  const nodeSelector = { nodeSelectorTerms: [{ matchExpressions: [{ key: "rack", operator: "Exists" }] }] };
+  host.write("a.json", ipPool("pool1", { ...spec, nodeSelector }));
+  await host.start({ nodes: ["a", "node-1"] });
+  await host.serves("pool1 -");
+  host.nodes("a", { name: "node-1", labels: { rack: "7" } });
+  await host.serves(first);
+});
+
+for (const [what, content, message] of [
+  ["a mistake", '[{"name": "A_"}]', "nodes.yaml: entry 1 is no node"],
+  ["no node", "[]", "nodes.yaml: lists no node"],
+] as const) {
+  test(`R5 a nodes' file with ${what} takes no block from anybody`, async ({ host }) => {
+    host.write("a.json", ipPool("pool1", spec));
+    await host.start({ nodes: ["node-1", "b"] });
+    await host.serves(first);
+    writeFileSync(host.nodesFile, content);
+    await host.logged(message);
+    await host.stop();
+    await host.start();
+    await host.serves(first);
+    assert.equal(host.blocks(), ["b 10.0.0.17", "node-1 10.0.0.1"]);
+  });
+}
+
+test("R5 an edit of the division is told, and the pool is served as before and says so", async ({ host }) => {
+  host.write("a.json", ipPool("pool1", spec));
+  await host.start();
+  await host.serves(first);
+  host.write("a.json", ipPool("pool1", { ...spec, perNodeBlockSize: 100 }));
+  await host.logged(/reason="WouldMoveBlocks"/);
+  assert.equal(host.pools(), [first]);
+  const problems = () => [...host.table.all()].map((pool) => poolView(pool, new Ledger()).problem);
+  assert.match(problems()[0] ?? "", "it would move blocks that nodes have: node-1 10.0.0.1-10.0.0.16");
+  host.write("a.json", ipPool("pool1", spec));
+  await host.until(() => problems()[0] === "");
+});
+
+test("R2 a pool that is removed and comes back is another one", async ({ host }) => {
+  const uid = () => [...host.table.all()][0]?.onNode.id.uid;
+  host.write("a.json", ipPool("pool1", spec));
+  await host.start();
+  await host.serves(first);
+  const before = uid();
+  await host.stop();
+  await host.start();
+  await host.serves(first);
+  assert.is(uid(), before);
+  host.remove("a.json");
+  await host.serves();
+  host.write("a.json", ipPool("pool1", spec));
+  await host.serves(first);
+  assert.is.not(uid(), before);
+});
+
+test("a state that cannot be written keeps what is served, and is tried again", async ({ host }) => {
+  host.write("a.json", ipPool("pool1", spec));
+  await host.start();
+  await host.serves(first);
+  const state = readFileSync(host.stateFile);
+  rmSync(host.stateFile);
+  // No file can be renamed onto a directory.
+  mkdirSync(host.stateFile);
+  host.write("b.json", ipPool("pool2", { ...spec, subnet: "10.2.0.0/24" }));
+  await host.logged(`${host.stateFile}: cannot be written: EISDIR`);
+  assert.equal(host.pools(), [first]);
+  rmSync(host.stateFile, { recursive: true });
+  writeFileSync(host.stateFile, state);
+  await host.serves(first, "pool2 10.2.0.1-10.2.0.16");
+});
+
+test("R2 a state file that is damaged is not gone on without", async ({ host }) => {
+  host.write("a.json", ipPool("pool1", spec));
+  await host.start();
+  await host.serves(first);
+  await host.stop();
+  writeFileSync(host.stateFile, readFileSync(host.stateFile, "utf8").replace("10.0.0.1", "10.0.0.2"));
+  let message = "";
+  await host.start().catch((error: Error) => {
+    message = error.message;
+  });
+  assert.match(message, `${host.stateFile}: is damaged; restore it from a backup, or move it away`);
+});
+
+test.run();
