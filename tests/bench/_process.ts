@@ -9,11 +9,11 @@ export function residentMegabytes(pid: number): number {
 }
 
 /**
- * Megabytes that are the process's own: what one more process of this kind costs. Clean pages of its file are not in it;
- * whether they count as private depends on who else runs the same file, and in how large pieces the file lies in memory.
+ * Megabytes that are the process's own: what one more process of this kind costs. Pages of its file are not in it; whether
+ * they count as private, or as dirty, depends on who else runs the same file and on when it was written.
  */
 export function privateMegabytes(pid: number): number {
-  return (kilobytes(`/proc/${pid}/smaps_rollup`, "Private_Dirty") * 1024) / MEGABYTE;
+  return (kilobytes(`/proc/${pid}/smaps_rollup`, "Anonymous") * 1024) / MEGABYTE;
 }
 
 /** Milliseconds of CPU that the threads which still live have used. */

@@ -1,6 +1,7 @@
 /** What a call of the plugin costs beyond an empty executable: CPU time, and memory that no other process shares. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { EXECUTABLE } from "../plugin.ts";
 import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
 import { type Command, type Cost, costOf } from "./_cpu.ts";
 import { withExecutable } from "./_executables.ts";
@@ -46,7 +47,8 @@ async function prepare(daemon: StandaloneDaemon): Promise<Calls> {
   const plain = file("config.json", { ...config, ipam });
   const checked = file("check.json", { ...config, ipam, prevResult: JSON.parse(held.stdout) });
   const call = (command: CommandName, input: string) => ({
-    program: join(daemon.bin, "nv-ipam"),
+    // Not the installed copy: how a file was written decides how it lies in memory, and the empty one is written like this.
+    program: EXECUTABLE,
     env: {
       CNI_COMMAND: command,
       CNI_IFNAME: "net1",
