@@ -110,6 +110,27 @@ const WRONG: readonly (readonly [what: string, text: string, problems: readonly 
     ],
   ],
   [
+    "a misspelt optional member",
+    IPPOOL.replace("exclusions:", "exclusion:"),
+    [
+      "pools.yaml:10: spec.exclusion: there is no such field; known are subnet, perNodeBlockSize, gateway, exclusions, " +
+        "perNodeExclusions, nodeSelector, defaultGateway, defautGateway, routes",
+    ],
+  ],
+  [
+    "labels where a selector's terms belong",
+    `${IPPOOL}  nodeSelector:\n    matchLabels: {role: worker}\n`,
+    [
+      "pools.yaml:13: spec.nodeSelector.matchLabels: there is no such field; known are nodeSelectorTerms",
+      "pools.yaml:13: spec.nodeSelector.nodeSelectorTerms: Required value: at least one term; leave nodeSelector out to choose every node",
+    ],
+  ],
+  [
+    "a member too many in a list",
+    IPPOOL.replace("    endIP", "    ip: 192.168.0.15\n    endIP"),
+    ["pools.yaml:11: spec.exclusions[0].ip: there is no such field; known are startIP, endIP"],
+  ],
+  [
     "a missing spec",
     IPPOOL.replace(/spec:[\s\S]*/, ""),
     ["pools.yaml:1: spec: Required value: the pool's configuration"],

@@ -31,11 +31,15 @@ export class FieldReader {
   readonly #fields: Fields;
   readonly #path: string;
   readonly #errors: FieldErrors;
+  readonly #unknown: FieldErrors | undefined;
+  readonly #known = new Set<string>();
 
-  constructor(fields: Fields, path: string, errors: FieldErrors) {
+  /** @param unknown takes the members of the objects inside that nobody asks for. */
+  constructor(fields: Fields, path: string, errors: FieldErrors, unknown?: FieldErrors) {
     this.#fields = fields;
     this.#path = path;
     this.#errors = errors;
+    this.#unknown = unknown;
   }
 
   /** The path of a member. */
@@ -104,7 +108,7 @@ export class FieldReader {
   /** An object, read by `read`. */
   object<T>(key: string, read: (reader: FieldReader) => T): T | undefined {
     const fields = this.#typed<Fields>(key, isFields, "must be an object");
-    return fields === undefined ? undefined : read(new FieldReader(fields, this.path(key), this.#errors));
+    return fields === undefined ? undefined : this.#readInside(fields, this.path(key), read);
   }
 
   /** An object that has to be there. */
@@ -120,8 +124,23 @@ export class FieldReader {
         this.#errors.add(path, item, "must be an object");
         return [];
       }
-      return read(new FieldReader(item, path, this.#errors)) ?? [];
+      return this.#readInside(item, path, read) ?? [];
     });
+  }
+
+  #readInside<T>(fields: Fields, path: string, read: (reader: FieldReader) => T): T {
+    const inside = new FieldReader(fields, path, this.#errors, this.#unknown);
+    const result = read(inside);
+    inside.#noteUnknown();
+    return result;
+  }
+
+  #noteUnknown(): void {
+    if (this.#unknown === undefined) return;
+    const message = `there is no such field; known are ${[...this.#known].join(", ")}`;
+    for (const [key, value] of Object.entries(this.#fields)) {
+      if (!this.#known.has(key)) this.#unknown.add(this.path(key), value, message);
+    }
   }
 
   #items(key: string): readonly unknown[] | undefined {
@@ -131,14 +150,19 @@ export class FieldReader {
     return undefined;
   }
 
+  #member(key: string): unknown {
+    this.#known.add(key);
+    return member(this.#fields, key);
+  }
+
   #required(key: string, meaning: string): boolean {
-    if (member(this.#fields, key) !== undefined) return true;
+    if (this.#member(key) !== undefined) return true;
     this.#errors.add(this.path(key), undefined, meaning);
     return false;
   }
 
   #typed<T>(key: string, is: (value: unknown) => boolean, expected: string): T | undefined {
-    const value = member(this.#fields, key);
+    const value = this.#member(key);
     if (value === undefined) return undefined;
     if (is(value)) return value as T;
     this.#errors.add(this.path(key), value, expected);

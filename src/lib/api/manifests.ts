@@ -1,7 +1,7 @@
 /** Reads pools from manifest texts: YAML or JSON, several documents, kind List. Problems say file, line and field. */
 import { type Document, isNode, LineCounter, parseAllDocuments } from "yaml";
 import { isFields, member } from "./_fields.ts";
-import { type FieldError, formatFieldError, formatFieldWarning } from "./field_error.ts";
+import { type FieldError, FieldErrors, formatFieldError, formatFieldWarning } from "./field_error.ts";
 import { parsePool } from "./parse.ts";
 import type { Pool } from "./types.ts";
 import { validatePool } from "./validate.ts";
@@ -137,15 +137,19 @@ function readObject(value: unknown, document: Document.Parsed, path: Path, found
     line: lineOf(document, [...path, ...segments(field)], found),
     field,
   });
-  const parsed = parsePool(value);
+  // A misspelt exclusion must not pass for none. Like kubectl, which refuses what the API server would only leave out.
+  const unknown = new FieldErrors();
+  const parsed = parsePool(value, unknown);
   const { errors, warnings } = parsed.ok ? validatePool(parsed.value) : { errors: parsed.error, warnings: [] };
-  for (const error of errors) {
-    found.problems.push({ ...place(error), message: withoutPath(formatFieldError(error), error.path) });
-  }
+  const problems = [
+    ...unknown.list().map((error) => ({ ...place(error), message: error.message })),
+    ...errors.map((error) => ({ ...place(error), message: withoutPath(formatFieldError(error), error.path) })),
+  ];
+  found.problems.push(...problems);
   for (const warning of warnings) {
     found.warnings.push({ ...place(warning), message: withoutPath(formatFieldWarning(warning), warning.path) });
   }
-  if (parsed.ok && errors.length === 0) {
+  if (parsed.ok && problems.length === 0) {
     found.pools.push({ pool: parsed.value, file, line: lineOf(document, path, found) });
   }
 }

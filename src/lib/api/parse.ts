@@ -11,10 +11,11 @@ export { parseStatus } from "./_status_shape.ts";
 /**
  * Reads a pool object. Unknown members are ignored; null counts as absent. A status is read as far as it can be.
  *
+ * @param unknown takes the unknown members of the spec
  * @returns every wrong type and missing member (the first 30) with its path. Never throws, whatever JSON holds.
  */
-export function parsePool(value: unknown): Result<Pool, readonly FieldError[]> {
-  const read = readPool(value);
+export function parsePool(value: unknown, unknown?: FieldErrors): Result<Pool, readonly FieldError[]> {
+  const read = readPool(value, unknown);
   if (!read.ok) return read;
   return "unreadable" in read.value ? fail(read.value.unreadable) : ok(read.value);
 }
@@ -25,7 +26,7 @@ export function parsePool(value: unknown): Result<Pool, readonly FieldError[]> {
  *
  * @returns errors only for what is no pool object at all: another kind or version, no name.
  */
-export function readPool(value: unknown): Result<PoolObject, readonly FieldError[]> {
+export function readPool(value: unknown, unknown?: FieldErrors): Result<PoolObject, readonly FieldError[]> {
   const identity = new FieldErrors();
   if (!isFields(value)) {
     identity.add("", value, "must be an object");
@@ -37,8 +38,10 @@ export function readPool(value: unknown): Result<PoolObject, readonly FieldError
   if (kind === undefined || metadata === undefined || identity.list().length > 0) return fail(identity.list());
 
   const broken = new FieldErrors();
-  const spec = new FieldReader(value, "", broken).requiredObject("spec", "the pool's configuration", (reader) =>
-    readSpec(kind, reader),
+  const spec = new FieldReader(value, "", broken, unknown).requiredObject(
+    "spec",
+    "the pool's configuration",
+    (reader) => readSpec(kind, reader),
   );
   const status = parseStatus(kind, value.status);
   if (spec === undefined || broken.list().length > 0) {
