@@ -72,6 +72,15 @@ for (const [what, edit] of MOVING) {
   });
 }
 
+test("R5 each edit that is not accepted is told, also one that would move the same blocks as the one before", () => {
+  const made = withIPPool();
+  for (const perNodeBlockSize of [16, 32]) {
+    made.edit(IP, { ...IPPOOL, perNodeBlockSize });
+    made.settle();
+  }
+  assert.equal(made.events, [`${IP} Warning WouldMoveBlocks`, `${IP} Warning WouldMoveBlocks`]);
+});
+
 test("R5 an edit that was taken back leaves everything as it was", () => {
   const made = withIPPool();
   const before = structuredClone(made.pool(IP).status);

@@ -74,7 +74,7 @@ export function conditionsOf(
     isOwn(condition.type) ? (wanted.get(condition.type) ?? []) : condition,
   );
   const added = OWN_TYPES.flatMap((type) => (old.has(type) ? [] : (wanted.get(type) ?? [])));
-  return { conditions: [...stay, ...added], events: eventsOf(old, troubles, findings) };
+  return { conditions: [...stay, ...added], events: eventsOf(old, troubles, findings, stamp.generation) };
 }
 
 function readyOf(troubles: readonly Trouble[]): Pick<Condition, "type" | "status" | "reason" | "message"> {
@@ -96,17 +96,23 @@ function restamp(
   return generation === undefined ? condition : { ...condition, observedGeneration: generation };
 }
 
-/** An Event for each trouble and finding that the conditions before did not tell in the same words. */
+/**
+ * An Event for each trouble and finding that the conditions before did not tell in the same words; for an edit that is
+ * refused always, or whoever made the second one would not hear of it.
+ */
 function eventsOf(
   old: ReadonlyMap<string, Condition>,
   troubles: readonly Trouble[],
   findings: readonly Finding[],
+  generation: number | undefined,
 ): readonly PoolEvent[] {
   const told = old.get("Ready");
   const toldTroubles = told?.status === "False" ? told.message : "";
+  const isRefusedEdit = ({ reason }: Trouble): boolean =>
+    told?.observedGeneration !== generation && (reason === "InvalidSpec" || reason === "WouldMoveBlocks");
   return [
     ...troubles
-      .filter(({ message }) => !toldTroubles.includes(message))
+      .filter((trouble) => isRefusedEdit(trouble) || !toldTroubles.includes(trouble.message))
       .map(({ eventReason, message }) => ({ type: "Warning" as const, reason: eventReason, message })),
     ...findings
       .filter(({ type, message }) => old.get(type)?.message !== message)
