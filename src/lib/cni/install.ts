@@ -1,6 +1,7 @@
 /** Puts the plugin and its nv-ipam.conf where the container runtime finds them. */
-import { constants, copyFile, mkdir, open, readFile, writeFile } from "node:fs/promises";
+import { constants, copyFile, open, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeDirectory } from "../disk/make_directory.ts";
 import { placeFile } from "../disk/place_file.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { BUILD_ID_NOTE_LENGTH, readBuildIdNote } from "./build_id.ts";
@@ -70,7 +71,7 @@ async function installExecutable(part: InstallOptions["executable"]): Promise<Re
   try {
     if (identity !== undefined && identity === (await readIdentity(target).catch(() => undefined)))
       return ok("unchanged");
-    await mkdir(binDir, { recursive: true });
+    await makeDirectory(binDir);
     await placeFile(target, 0o755, (temporary) =>
       copyFile(source, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE),
     );
@@ -86,7 +87,7 @@ async function installConf(part: InstallOptions["conf"]): Promise<Result<Install
   const text = `${JSON.stringify(part.content, null, 2)}\n`;
   try {
     if (text === (await readFile(path, "utf8").catch(() => undefined))) return ok("unchanged");
-    await mkdir(dirname(path), { recursive: true });
+    await makeDirectory(dirname(path));
     await placeFile(path, 0o644, (temporary) => writeFile(temporary, text, { flag: "wx" }));
     return ok("written");
   } catch (error) {

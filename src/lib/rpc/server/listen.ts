@@ -1,7 +1,8 @@
 /** Opens the daemon's listening socket so that nobody else can connect before it is ready, nor take it over (R13). */
-import { lstat, mkdir, rename, unlink } from "node:fs/promises";
+import { lstat, rename, unlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { makeDirectory } from "../../disk/make_directory.ts";
 import { fail, ok, type Result } from "../../result.ts";
 import { describeEndpoint, type Endpoint } from "./endpoint.ts";
 
@@ -80,7 +81,7 @@ async function bindTcp(
 }
 
 async function bindUnix(server: Server, path: string): Promise<Result<Bound, string>> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeDirectory(dirname(path), 0o700);
   const taken = await occupied(path);
   if (taken !== undefined) return fail(taken);
   const temporary = `${path}~`;

@@ -1,0 +1,27 @@
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/**
+ * Makes a directory and those above it, as far as they are missing; what exists keeps its mode. Node's own `recursive` never
+ * ends where a file system denies that it has room for names, as /proc does.
+ *
+ * @param mode of the directories that are made, less the umask
+ * @throws what the file system says; also when something else has the name.
+ */
+export async function makeDirectory(path: string, mode = 0o777): Promise<void> {
+  try {
+    await mkdir(path, mode);
+  } catch (error) {
+    if (hasCode(error, "EEXIST")) return;
+    const parent = dirname(path);
+    if (!hasCode(error, "ENOENT") || parent === path) throw error;
+    await makeDirectory(parent, mode);
+    await mkdir(path, mode).catch((again) => {
+      if (!hasCode(again, "EEXIST")) throw again;
+    });
+  }
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
