@@ -52,7 +52,7 @@ for (const [command, names] of REQUIRED) {
 }
 
 test("all missing variables are named at once", () => {
-  assert.match(messageOf({ CNI_COMMAND: "ADD" }), "CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH missing");
+  assert.match(messageOf({ CNI_COMMAND: "ADD" }), "ADD needs CNI_CONTAINERID, CNI_NETNS, CNI_IFNAME, CNI_PATH in the");
 });
 
 test("a missing or unknown command is error 4", () => {

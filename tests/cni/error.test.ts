@@ -38,6 +38,11 @@ for (const [type, status, code, hint] of TABLE) {
   });
 }
 
+test("what our daemon says to do is not said twice", () => {
+  const message = 'IPPool "a": no free address; delete pods on this node';
+  assert.is(daemonError({ type: "status", status: 8, message }).message, message);
+});
+
 test("no two errors share a code, and the plugin's own start at 100", () => {
   const codes = Object.values(ErrorCode);
   assert.is(new Set(codes).size, codes.length);

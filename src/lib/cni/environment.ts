@@ -43,7 +43,7 @@ export function readEnvironment(env: Readonly<Record<string, string | undefined>
   if (!isCommand(command))
     return invalid(`CNI_COMMAND is ${quote(command)}; known are ADD, DEL, CHECK, STATUS, GC and VERSION`);
   const missing = REQUIRED[command].filter((name) => (env[name] ?? "") === "");
-  if (missing.length > 0) return invalid(`${missing.join(", ")} missing in the environment; ${command} needs them`);
+  if (missing.length > 0) return invalid(`${command} needs ${missing.join(", ")} in the environment`);
   if (command === "STATUS" || command === "GC") return ok({ command });
   const containerID = env.CNI_CONTAINERID ?? "";
   if (!isIdentifier(containerID)) {

@@ -124,9 +124,14 @@ export function daemonError(failure: CallFailure): CniError {
   return refusal(failure);
 }
 
+/** A daemon's message with what to do. Our daemon says so itself, behind a semicolon; the original's does not. */
+export function advised(message: string, hint: string): string {
+  return message.includes("; ") ? message : `${message}; ${hint}`;
+}
+
 function refusal({ status, message }: CallFailure): CniError {
   const known = REFUSALS[status];
-  if (known !== undefined) return { code: known.code, message: `${message}; ${known.hint}` };
+  if (known !== undefined) return { code: known.code, message: advised(message, known.hint) };
   return {
     code: ErrorCode.daemon,
     message: `${message}; gRPC status ${status} of the nv-ipam node daemon, see its log`,

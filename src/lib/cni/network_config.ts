@@ -44,7 +44,7 @@ export function parseObject(bytes: Uint8Array, what: string): Result<JsonObject,
 
 /** The version that errors about this network config are answered in. */
 export function answerVersion(members: JsonObject): CniVersion {
-  const version = new Section(members, "", []).value("cniVersion") ?? OLDEST_VERSION;
+  const version = versionOf(new Section(members, "", []));
   return typeof version === "string" && isSupported(version) ? version : NEWEST_VERSION;
 }
 
@@ -63,7 +63,7 @@ export function checkNetworkConfig(members: JsonObject, command: Command): Resul
       `name ${quote(String(name))} of the network config must be a text that starts with a letter or digit and holds only letters, digits, "_", "." and "-"`,
     );
   }
-  const cniVersion = section.value("cniVersion") ?? OLDEST_VERSION;
+  const cniVersion = versionOf(section);
   if (typeof cniVersion !== "string") return decodingError("cniVersion of the network config must be a string");
   if (!isSupported(cniVersion)) {
     return fail({
@@ -80,6 +80,12 @@ export function checkNetworkConfig(members: JsonObject, command: Command): Resul
     });
   }
   return ok({ name, cniVersion, members: section, faults });
+}
+
+/** As the reference library, which puts "" into the configs of a list without a version. */
+function versionOf(members: Section): unknown {
+  const version = members.value("cniVersion") ?? "";
+  return version === "" ? OLDEST_VERSION : version;
 }
 
 function decodingError(message: string): Result<never, CniError> {

@@ -1,7 +1,7 @@
 import type { Attachment } from "../../reservations/reservation.ts";
 import { fail, ok, type Result } from "../../result.ts";
 import type { CallFailure } from "../../rpc/client/call.ts";
-import { answered, type CniError, daemonError, ErrorCode } from "../error.ts";
+import { advised, answered, type CniError, daemonError, ErrorCode } from "../error.ts";
 import { missingFrom, resultAddresses } from "../prev_result.ts";
 import { type AttachmentContext, DONE, type Done, parameters, podGiven, soundConfig } from "./context.ts";
 
@@ -40,6 +40,9 @@ function reservationError(attachment: Attachment, failure: CallFailure): CniErro
   if (!answered(failure, "notFound")) return daemonError(failure);
   return {
     code: ErrorCode.notReserved,
-    message: `${failure.message}; ${attachment.ifname} of container ${attachment.containerID} must be added again`,
+    message: advised(
+      failure.message,
+      `${attachment.ifname} of container ${attachment.containerID} must be added again`,
+    ),
   };
 }
