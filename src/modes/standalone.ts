@@ -88,15 +88,14 @@ async function serve(values: FlagValues<typeof FLAGS>, log: Log): Promise<string
     await daemon.value.close();
     return source.error;
   }
-  const installing = installPlugin(values, log.named("install"));
+  installPlugin(values, log.named("install"));
   await source.value.run(stop.signal);
   await daemon.value.close();
-  await installing;
   log.info("Stopped");
   return undefined;
 }
 
-/** Beside start-up: serving does not wait for a copy of the executable. */
+/** Beside start-up and stop: neither waits for a copy of the executable. */
 async function installPlugin(values: FlagValues<typeof FLAGS>, log: Log): Promise<void> {
   const installed = await install(installOptions(values, true));
   if (installed.ok) log.info("The plugin is in place", { ...installed.value });
