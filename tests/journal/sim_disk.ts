@@ -80,6 +80,14 @@ export class SimStorage {
     return node instanceof Inode ? Buffer.from(node.seen) : undefined;
   }
 
+  /** Makes a directory, durably. */
+  makeDirectory(path: string): void {
+    const parent = this.directory(dirname(path));
+    const directory = new Directory();
+    parent.seen.set(basename(path), directory);
+    parent.durable.set(basename(path), directory);
+  }
+
   /** Puts a file there, durably. */
   put(path: string, content: Buffer): void {
     const directory = this.directory(dirname(path));
@@ -158,6 +166,8 @@ export interface SimOptions {
   readonly faults?: readonly Fault[];
   /** The place in the code whose syncs do nothing; see {@link syncPlaces}. */
   readonly ignoredSync?: string;
+  /** Told of each thing that is asked for, before it is done: the number of it. */
+  readonly onAsk?: (asked: number) => void;
   /** Told of the place in the code of each sync. */
   readonly onSync?: (place: string) => void;
 }
@@ -267,6 +277,7 @@ export class SimDisk implements Disk {
     if (!this.#isAlive) return forever();
     this.#asked++;
     this.#askedFor[what]++;
+    this.#options.onAsk?.(this.#asked);
     const fault = this.#options.faults?.find(({ at, of }) =>
       of === undefined ? at === this.#asked : of === what && at === this.#askedFor[what],
     );

@@ -82,7 +82,11 @@ function writeReservation(reservation: Reservation): string {
 }
 
 function write(value: unknown): string {
-  return JSON.stringify(value, (_, item) => (typeof item === "bigint" ? item.toString(16) : item));
+  return JSON.stringify(value, (_, item) => {
+    if (typeof item === "bigint") return item.toString(16);
+    const isObject = typeof item === "object" && item !== null && !Array.isArray(item);
+    return isObject ? Object.fromEntries(Object.entries(item).sort(([x], [y]) => (x < y ? -1 : 1))) : item;
+  });
 }
 
 /** What is known of the state that the next daemon must find. */

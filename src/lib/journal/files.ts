@@ -2,6 +2,7 @@
 import { basename, dirname, join } from "node:path";
 import type { Disk } from "./disk.ts";
 import type { FileKind } from "./format.ts";
+import { errno } from "./problem.ts";
 
 /** Which generations of a store exist, in ascending order. */
 export interface StoreListing {
@@ -37,12 +38,12 @@ export class StoreFiles {
     return `${this.storeFile}.${why}.${generation}.${what}`;
   }
 
-  /** What is there. */
+  /** What is there; nothing when the directory is missing. */
   async list(disk: Disk): Promise<StoreListing> {
     const snapshots: number[] = [];
     const journals: number[] = [];
     const unfinished: string[] = [];
-    for (const name of await disk.list(this.directory)) {
+    for (const name of await namesIn(disk, this.directory)) {
       if (!name.startsWith(this.#name)) continue;
       const match = /^(?:\.(snapshot|journal)\.([1-9]\d{0,14}))?(\.tmp)?$/.exec(name.slice(this.#name.length));
       if (match === null) continue;
@@ -53,5 +54,14 @@ export class StoreFiles {
     }
     const ascending = (a: number, b: number): number => a - b;
     return { snapshots: snapshots.sort(ascending), journals: journals.sort(ascending), unfinished };
+  }
+}
+
+async function namesIn(disk: Disk, directory: string): Promise<readonly string[]> {
+  try {
+    return await disk.list(directory);
+  } catch (error) {
+    if (errno(error) === "ENOENT") return [];
+    throw error;
   }
 }

@@ -82,7 +82,7 @@ function entriesInOrder({ entries }: LegacyPool): LegacyEntry[] {
 
 /** `net1#2` stands for the second address of `net1`. */
 function furtherAddress({ interface_name }: LegacyEntry): { ifname: string; index: number } | undefined {
-  const [, ifname, digits] = /^(.*)#([1-9]\d{0,3})$/.exec(interface_name) ?? [];
+  const [, ifname, digits] = /^(.*)#([1-9]\d{0,3})$/s.exec(interface_name) ?? [];
   return ifname === undefined || digits === undefined ? undefined : { ifname, index: Number(digits) };
 }
 

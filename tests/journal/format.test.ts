@@ -1,0 +1,159 @@
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { Content, changesOf, encodeChanges, type StoredChange } from "../../src/lib/journal/content.ts";
+import {
+  asciiJson,
+  encodeRecord,
+  FILE_HEADER_BYTES,
+  fileHeader,
+  RECORD_OVERHEAD,
+  readFileHeader,
+  scanRecords,
+} from "../../src/lib/journal/format.ts";
+import type { PoolID, Reservation } from "../../src/lib/reservations/reservation.ts";
+import { type Random, seededRandom } from "../random.ts";
+import { textOf } from "./story.ts";
+
+const random = seededRandom("format");
+
+test("a file's first line names its kind and version, and no other", () => {
+  for (const kind of ["journal", "snapshot"] as const) {
+    for (const version of [1, 2, 0xffffffff]) {
+      const header = fileHeader(kind, version);
+      assert.is(header.length, FILE_HEADER_BYTES);
+      assert.is(readFileHeader(kind, Buffer.concat([header, Buffer.from("more")])), version);
+      assert.is(readFileHeader(kind === "journal" ? "snapshot" : "journal", header), undefined);
+      for (let at = 0; at < header.length; at++) {
+        const flipped = Buffer.from(header);
+        flipped[at] = (flipped[at] ?? 0) ^ (1 << random.below(8));
+        assert.is(readFileHeader(kind, flipped), undefined, `byte ${at}`);
+      }
+    }
+  }
+  assert.is(readFileHeader("journal", Buffer.alloc(0)), undefined);
+  assert.is(readFileHeader("journal", Buffer.alloc(100)), undefined);
+});
+
+test("records are read as they were written, whatever stands behind them", () => {
+  const records = Array.from({ length: 50 }, (_, index) => ({
+    sequence: 1 + index * 2 ** 40,
+    body: asciiJson(randomText(random)),
+  }));
+  const bytes = records.map(({ sequence, body }) => encodeRecord(sequence, "c", body));
+  for (const [behind, tail] of [
+    [Buffer.alloc(0), "clean"],
+    [Buffer.alloc(5000), "clean"],
+    [Buffer.concat([bytes[0]?.subarray(0, 5) ?? Buffer.alloc(0)], 5000), "torn"],
+    [Buffer.from("0123456789".repeat(20)), "damaged"],
+  ] as const) {
+    const scan = scanRecords(Buffer.concat([fileHeader("journal"), ...bytes, behind]));
+    assert.equal(
+      scan.records.map(({ sequence, body }) => ({ sequence, body })),
+      records,
+    );
+    assert.is(scan.tail, tail);
+  }
+  assert.is(bytes[0]?.length, RECORD_OVERHEAD + (records[0]?.body.length ?? 0));
+});
+
+test("no byte of a record is zero, nor is any one flipped bit away from it", () => {
+  const risky = new Set([0, 1, 2, 4, 8, 16, 32, 64, 128]);
+  for (let round = 0; round < 500; round++) {
+    const text = randomText(random);
+    const record = encodeRecord(random.below(2 ** 40), "c", asciiJson({ [text]: [text, random.below(1000)] }));
+    assert.not(record.some((byte) => risky.has(byte)));
+  }
+});
+
+test("any text comes back out of a body", () => {
+  for (const text of [" ", "@", "\0", "\n", "\u007f", "é", "\u2028", "😀", "\ud800", '"\\', ""]) {
+    assert.is(JSON.parse(asciiJson(text)), text);
+  }
+});
+
+test("5000 random changes leave the same state in a ledger's terms and in the records' terms", () => {
+  const content = new Content();
+  const reservations: Reservation[] = [];
+  const cursors = new Map<string, Extract<StoredChange, { type: "cursor" }>>();
+  const configs = new Map<string, Extract<StoredChange, { type: "config" }>>();
+  for (let round = 0; round < 5000; ) {
+    const changes: StoredChange[] = [];
+    for (let count = 1 + random.below(4); count > 0; count--, round++) {
+      const change = randomChange(random, reservations, round);
+      changes.push(change);
+      if (change.type === "reserve") reservations.push(change.reservation);
+      else if (change.type === "release") reservations.splice(reservations.indexOf(change.reservation), 1);
+      else if (change.type === "cursor") cursors.set(nameOf(change.pool), change);
+      else if (change.type === "config") configs.set(nameOf(change.pool), change);
+    }
+    content.apply(encodeChanges(changes));
+  }
+  const found = content.snapshot();
+  assert.is(textOf({ ...found, pools: [] }), textOf({ reservations, pools: [] }));
+  assert.is(found.pools.length, new Set([...cursors.keys(), ...configs.keys()]).size);
+  for (const record of found.pools) {
+    assert.equal(record.cursor, cursors.get(nameOf(record.pool))?.address);
+    assert.equal(record.config, configs.get(nameOf(record.pool))?.config);
+  }
+  const again = new Content();
+  again.apply(encodeChanges(changesOf(found)));
+  assert.is(textOf(again.snapshot()), textOf(found));
+});
+
+test("the checksum of the last export is kept", () => {
+  const content = new Content();
+  assert.is(content.exported, undefined);
+  content.apply(encodeChanges([{ type: "exported", checksum: 1 }]));
+  content.apply(encodeChanges([{ type: "exported", checksum: 0xffffffff }]));
+  assert.is(content.exported, 0xffffffff);
+});
+
+test("a body that is none of ours is refused", () => {
+  for (const body of ["{}", "[]", "[[],5]", '[[],[["+",0,"c","i",1]]]', '[[],[["?"]]]', "nonsense"]) {
+    assert.throws(() => new Content().apply(body), undefined, body);
+  }
+});
+
+function nameOf({ kind, name }: PoolID): string {
+  return `${kind} ${name}`;
+}
+
+function randomText(random: Random): string {
+  const parts = ["a", " ", "@", "\0", "\n", "é", "\u2028", "😀", '"', "\\", "pod-", "\u0010"] as const;
+  return Array.from({ length: random.below(12) }, () => random.pick(parts)).join("");
+}
+
+function randomChange(random: Random, held: readonly Reservation[], round: number): StoredChange {
+  const pool: PoolID = {
+    kind: random.pick(["IPPool", "CIDRPool"] as const),
+    name: `p${random.below(3)}`,
+    uid: `u${random.below(2)}`,
+  };
+  const address = (): Reservation["addresses"][number] =>
+    random.below(2) === 0
+      ? { family: 4, value: BigInt(random.below(2 ** 32)) }
+      : { family: 6, value: (BigInt(random.below(2 ** 32)) << 96n) + BigInt(round) };
+  const kind = random.below(10);
+  if (kind === 0) return { type: "cursor", pool, address: address() };
+  if (kind === 1) return { type: "config", pool, config: randomText(random) };
+  const released = held[random.below(held.length)];
+  if (kind < 5 && released !== undefined) return { type: "release", reservation: released };
+  const isRebuilt = random.below(4) === 0;
+  const pod = { type: "pod", namespace: randomText(random), name: randomText(random), uid: `uid ${round}` } as const;
+  return {
+    type: "reserve",
+    reservation: {
+      containerID: isRebuilt ? "" : `c${random.below(40)}`,
+      ifname: `net${random.below(3)}`,
+      pool,
+      addresses: Array.from({ length: 1 + random.below(3) }, address),
+      owner: !isRebuilt && random.below(3) === 0 ? { type: "none" } : pod,
+      network: randomText(random),
+      deviceID: randomText(random),
+      how: random.pick(["dynamic", "static", "index", "gateway", "adopted"] as const),
+      createdAt: `${round}`,
+    },
+  };
+}
+
+test.run();
