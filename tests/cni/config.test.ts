@@ -321,6 +321,11 @@ test("podOptional counts in nv-ipam.conf only", async () => {
   assert.is((await tell({ args: "", files: { [CONF]: { podOptional: true } } })).exitCode, 0);
 });
 
+test("a logLevel may be in any case", async () => {
+  const { log } = await allocate({ config: withIpam({ logLevel: "Warning" }) });
+  assert.equal(log, []);
+});
+
 test("an unknown logLevel is said in the log and does not stop the call", async () => {
   const { log } = await allocate({ config: withIpam({ logLevel: "loud" }) });
   assert.match(log[0] ?? "", "[warning] unknown logLevel, info is used logLevel=loud");

@@ -9,6 +9,13 @@ const flags = defineFlags({
   v: { type: "int", default: 0, help: "Verbosity.", section: "Logging", short: "v" },
   wait: { type: "duration", default: 90_000, help: "How long.", section: "Node daemon" },
   force: { type: "bool", default: false, help: "Do it.", section: "Node daemon" },
+  times: {
+    type: "int",
+    default: 1,
+    help: "How often.",
+    section: "Node daemon",
+    refuse: (times) => (times < 1 ? "use 1 or more" : undefined),
+  },
 });
 const command: Command<typeof flags> = { name: "show", arguments: "<what> [more]", summary: "Shows.", flags };
 
@@ -25,6 +32,7 @@ const accepted: readonly [string, readonly string[], Partial<Record<keyof typeof
   ["a boolean alone is true", ["x", "--force"], { force: true }],
   ["a boolean takes a value only after an equals sign", ["x", "--force", "y"], { force: true }],
   ["a boolean is read as Go reads it", ["x", "--force=F"], { force: false }],
+  ["a value that the flag does not refuse is taken", ["x", "--times=2"], { times: 2 }],
   ["the last of two wins", ["x", "--wait=1s", "--wait=1m30s"], { wait: 90_000 }],
 ];
 for (const [name, args, expected] of accepted) {
@@ -48,6 +56,7 @@ const refused: readonly [string, readonly string[], RegExp][] = [
   ["a duration without a unit is refused", ["x", "--wait=5"], /--wait=5: this is no duration/],
   ["a number with letters is refused", ["x", "-v=two"], /--v=two: this is no whole number/],
   ["a boolean with another word is refused", ["x", "--force=yes"], /this is no boolean/],
+  ["a value that the flag refuses is answered with its advice", ["x", "--times=0"], /^--times=0: use 1 or more$/],
   ["a missing argument is refused", [], /missing required args/],
   ["an argument too many is refused", ["x", "y", "z"], /Unused args: `z`/],
 ];

@@ -262,6 +262,15 @@ test("each flag reaches its place", () => {
   });
 });
 
+test("a timeout with which the plugin would refuse each call is not installed", () => {
+  for (const seconds of ["-1", "3601"]) {
+    const args = [`--cni-daemon-call-timeout=${seconds}`];
+    const parsed = parseFlags({ name: "install", summary: "", flags: INSTALL_FLAGS }, args);
+    assert.ok(!parsed.ok);
+    assert.is(parsed.error, `${args[0]}: use 1 to 3600 seconds`);
+  }
+});
+
 test("each part can be left out", () => {
   assert.equal(fromFlags(["--cni-skip-nv-ipam-binary-copy"]), { conf: { content: DEFAULT_CONF, confDir: CONF_DIR } });
   assert.equal(fromFlags(["--cni-skip-nv-ipam-config-creation"]), { executable: DEFAULT_EXECUTABLE });

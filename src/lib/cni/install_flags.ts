@@ -3,13 +3,13 @@ import { existsSync } from "node:fs";
 import { isSea } from "node:sea";
 import { defineFlags, type FlagValues } from "../flags/flags.ts";
 import { type InstallOptions, PLUGIN_NAME, type PluginConf } from "./install.ts";
-import { DEFAULTS } from "./settings.ts";
+import { DEFAULTS, MAX_TIMEOUT_SECONDS } from "./settings.ts";
 
 /** Where images have the executable. */
 const IMAGE_PATH = `/${PLUGIN_NAME}`;
 const section = "Shim CNI Configuration";
 
-/** Names, defaults and meaning as the original's. */
+/** Names, defaults and meaning as the original's; a timeout with which the plugin would refuse each call is refused here. */
 export const INSTALL_FLAGS = defineFlags({
   "cni-bin-dir": { type: "string", default: "/opt/cni/bin", section, help: "CNI binary directory" },
   "cni-conf-dir": {
@@ -23,6 +23,8 @@ export const INSTALL_FLAGS = defineFlags({
     default: DEFAULTS.daemonCallTimeoutSeconds,
     section,
     help: "shim CNI config: timeout for IPAM daemon calls, in seconds",
+    refuse: (seconds) =>
+      seconds >= 0 && seconds <= MAX_TIMEOUT_SECONDS ? undefined : `use 1 to ${MAX_TIMEOUT_SECONDS} seconds`,
   },
   "cni-daemon-socket": {
     type: "string",

@@ -15,7 +15,7 @@ export const DEFAULTS = {
 } as const;
 
 /** Longest `daemonCallTimeoutSeconds`. */
-const MAX_TIMEOUT_SECONDS = 3600;
+export const MAX_TIMEOUT_SECONDS = 3600;
 
 /** The settings in force. */
 export interface Settings {
@@ -65,13 +65,14 @@ function readConfFile(path: string, readFile: ReadFile, faults: CniError[]): Rea
 
 function readSettings(ipam: Section, file: Section): Settings {
   const seconds = timeoutSeconds(ipam) ?? timeoutSeconds(file) ?? DEFAULTS.daemonCallTimeoutSeconds;
-  const level = ipam.text("logLevel") ?? file.text("logLevel") ?? DEFAULTS.logLevel;
+  const given = ipam.text("logLevel") ?? file.text("logLevel") ?? DEFAULTS.logLevel;
+  const level = given.toLowerCase();
   return {
     daemonSocket: ipam.text("daemonSocket") ?? file.text("daemonSocket") ?? DEFAULTS.daemonSocket,
     timeoutMs: seconds * 1000,
     logFile: ipam.text("logFile") ?? file.text("logFile") ?? DEFAULTS.logFile,
     podOptional: file.flag("podOptional") ?? false,
-    ...(isLogLevel(level) ? { logLevel: level } : { logLevel: DEFAULTS.logLevel, unknownLogLevel: level }),
+    ...(isLogLevel(level) ? { logLevel: level } : { logLevel: DEFAULTS.logLevel, unknownLogLevel: given }),
   };
 }
 

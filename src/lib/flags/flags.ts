@@ -17,6 +17,8 @@ export interface Flag<K extends FlagType = FlagType> {
   readonly section: string;
   /** One letter, for `-v`. */
   readonly short?: string;
+  /** What would be right instead of a value that is none for this flag; undefined for one that is. */
+  refuse?(value: FlagTypes[K]): string | undefined;
 }
 
 /** Flags by name. */
@@ -47,7 +49,7 @@ export function defineFlags<const F extends Flags>(flags: F): F {
  * Reads a command line.
  *
  * @returns a message for the user when a flag is unknown (naming the closest one), lacks its value or has one of another
- * type, or when positional arguments are missing or too many.
+ * type or one that the flag refuses, or when positional arguments are missing or too many.
  */
 export function parseFlags<F extends Flags>(command: Command<F>, args: readonly string[]): Result<Parsed<F>, string> {
   const split = splitArguments(command.flags, args);
@@ -57,9 +59,12 @@ export function parseFlags<F extends Flags>(command: Command<F>, args: readonly 
   const values: Record<string, FlagTypes[FlagType]> = {};
   for (const [name, flag] of Object.entries(command.flags)) values[name] = flag.default;
   for (const [name, text] of split.value.texts) {
-    const type = command.flags[name]?.type ?? "string";
+    const flag: Flag | undefined = command.flags[name];
+    const type = flag?.type ?? "string";
     const value = parseValue(type, text);
     if (value === undefined) return fail(`--${name}=${text}: this is no ${TYPE_NAMES[type]}; ${TYPE_EXAMPLES[type]}`);
+    const advice = flag?.refuse?.(value);
+    if (advice !== undefined) return fail(`--${name}=${text}: ${advice}`);
     values[name] = value;
   }
   const positionals = readPositionals(command, split.value.positionals);
