@@ -14,6 +14,7 @@ const SOURCES = {
   ipvlan: "scripts/peers/cni",
   loopback: "scripts/peers/cni",
   macvlan: "scripts/peers/cni",
+  ping: "apt-get install iputils-ping",
   ptp: "scripts/peers/cni",
   script: "apt-get install bsdutils",
   strip: "apt-get install binutils",

@@ -10,6 +10,7 @@ import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
 
 need("root");
 need("ip");
+need("ping");
 for (const tool of ["bridge", "macvlan", "ipvlan", "ptp", "cnitool"] as const) need(tool);
 
 const run = promisify(execFile);
