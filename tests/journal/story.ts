@@ -1,10 +1,10 @@
 /** Daemons that reserve and release on a simulated disk until they end, and what must be true of the next one. */
 
 import type { Address } from "../../src/lib/ip/address.ts";
+import type { StoreSizes } from "../../src/lib/journal/context.ts";
 import { parseLegacy } from "../../src/lib/journal/legacy.ts";
 import { fromLegacy } from "../../src/lib/journal/legacy_content.ts";
 import { openStore, type Store, type StoreProblem } from "../../src/lib/journal/store.ts";
-import type { StoreSizes } from "../../src/lib/journal/writer.ts";
 import type { Log } from "../../src/lib/observe/log.ts";
 import type { Ledger } from "../../src/lib/reservations/ledger.ts";
 import { type NodePool, poolOnNode } from "../../src/lib/reservations/pool.ts";

@@ -2,7 +2,7 @@
 import type { Adapter } from "lowdb";
 import type { Change, LedgerSnapshot } from "../reservations/reservation.ts";
 import type { StoredChange } from "./content.ts";
-import { failure, StoreFailure } from "./problem.ts";
+import { StoreFailure } from "./problem.ts";
 import type { StoreWriter } from "./writer.ts";
 
 /** What is kept in a store: a state that says how it changes. */
@@ -122,13 +122,13 @@ export class JournalAdapter<L extends Journaled> implements Adapter<L> {
         await writer.append(group.changes, () => ledger.snapshot(), group.rebuilt);
         group.done.resolve();
       } catch (error) {
-        this.#failAll(ledger, group, failure("failed", "", "a reservation could not be written", error));
+        this.#failAll(ledger, group, error);
       }
       this.#writing = undefined;
     }
   }
 
-  #failAll(ledger: L, group: Group, cause: StoreFailure): void {
+  #failAll(ledger: L, group: Group, cause: unknown): void {
     const behind = this.#forming;
     this.#forming = undefined;
     takeBack(ledger, [...group.changes, ...(behind?.changes ?? [])]);

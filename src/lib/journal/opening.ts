@@ -1,12 +1,13 @@
 /** Opens a store's files: reads them, decides what to serve, and makes that durable before anything is served. */
 import { dirname } from "node:path";
 import type { LedgerSnapshot } from "../reservations/reservation.ts";
+import type { StoreContext } from "./context.ts";
 import type { Disk } from "./disk.ts";
 import type { StoreFiles, StoreListing } from "./files.ts";
 import { decideStart, type LegacyFile, readLegacyFile, type Start, writeNotice } from "./handover.ts";
 import { errno, failure, type StoreProblem } from "./problem.ts";
 import { type Recovery, recover } from "./recovery.ts";
-import { StoreWriter, type WriterContext } from "./writer.ts";
+import { StoreWriter } from "./writer.ts";
 
 /** All that the files say. */
 export interface FoundStore {
@@ -37,7 +38,7 @@ export async function findStore(disk: Disk, files: StoreFiles): Promise<FoundSto
 }
 
 /** Opens the store for writing; the caller holds its lock. Throws StoreFailure. */
-export async function openWriter(context: WriterContext): Promise<OpenedStore> {
+export async function openWriter(context: StoreContext): Promise<OpenedStore> {
   const { disk, files } = context;
   const { found, legacy, start } = await findStore(disk, files);
   let listing: StoreListing;
@@ -84,7 +85,7 @@ export async function ensureDirectory(disk: Disk, directory: string): Promise<vo
  * releasing.
  */
 export async function placeNotice(
-  { disk, files }: WriterContext,
+  { disk, files }: StoreContext,
   { type }: LegacyFile,
 ): Promise<StoreProblem | undefined> {
   try {
@@ -99,7 +100,7 @@ export async function placeNotice(
   }
 }
 
-async function resume(context: WriterContext, found: Recovery): Promise<StoreWriter> {
+async function resume(context: StoreContext, found: Recovery): Promise<StoreWriter> {
   const { disk, files } = context;
   for (const generation of found.madeGood) {
     const path = files.path("snapshot", generation);
@@ -111,7 +112,7 @@ async function resume(context: WriterContext, found: Recovery): Promise<StoreWri
 }
 
 async function begin(
-  context: WriterContext,
+  context: StoreContext,
   found: Recovery | undefined,
   { content, exported, why, losses }: Extract<Start, { type: "begin" }>,
   { snapshots, journals }: StoreListing,

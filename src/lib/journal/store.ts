@@ -5,6 +5,7 @@ import { Ledger } from "../reservations/ledger.ts";
 import type { LedgerSnapshot } from "../reservations/reservation.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { JournalAdapter, type Journaled } from "./adapter.ts";
+import { DEFAULT_SIZES, type StoreContext, type StoreSizes } from "./context.ts";
 import type { Disk, DiskLock } from "./disk.ts";
 import { StoreFiles } from "./files.ts";
 import { exportLegacyFile, readLegacyFile } from "./handover.ts";
@@ -12,7 +13,6 @@ import { type DiskUse, MeteredDisk } from "./meter.ts";
 import { nodeDisk } from "./node_disk.ts";
 import { damagedProblem, ensureDirectory, findStore, openWriter, placeNotice } from "./opening.ts";
 import { StoreFailure, type StoreProblem } from "./problem.ts";
-import { DEFAULT_SIZES, type StoreSizes, type WriterContext } from "./writer.ts";
 
 export type { StoreProblem } from "./problem.ts";
 
@@ -67,7 +67,7 @@ export async function openStoreOf<L extends Journaled>(
 
 /** An open store. */
 export class Store<L extends Journaled> {
-  readonly #context: WriterContext;
+  readonly #context: StoreContext;
   readonly #disk: MeteredDisk;
   readonly #lock: DiskLock;
   readonly #adapter: JournalAdapter<L>;
@@ -76,7 +76,7 @@ export class Store<L extends Journaled> {
   #placingNotice = false;
 
   private constructor(
-    context: WriterContext,
+    context: StoreContext,
     disk: MeteredDisk,
     lock: DiskLock,
     adapter: JournalAdapter<L>,
@@ -93,7 +93,7 @@ export class Store<L extends Journaled> {
 
   /** Use {@link openStore}. */
   static async open<L extends Journaled>(
-    context: WriterContext,
+    context: StoreContext,
     disk: MeteredDisk,
     lock: DiskLock,
     load: (snapshot: LedgerSnapshot) => L,

@@ -6,55 +6,17 @@
  * write or sync failed is never written again: the next append begins a generation and waits for its snapshot too.
  */
 import type { LedgerSnapshot } from "../reservations/reservation.ts";
+import { removeOldGenerations, type StoreState, saveSnapshot } from "./_generations.ts";
 import { encodeChanges, type StoredChange } from "./content.ts";
-import type { Disk } from "./disk.ts";
-import type { StoreFiles } from "./files.ts";
+import type { StoreContext } from "./context.ts";
 import { encodeRecord } from "./format.ts";
 import { JournalFile } from "./journal_file.ts";
 import { failure, type StoreFailure, type StoreProblem } from "./problem.ts";
 import type { Recovery } from "./recovery.ts";
-import { writeSnapshot } from "./snapshot_file.ts";
-import { replaceFile, unlinkIfThere } from "./staging.ts";
-
-/** How large the parts of a store are, all in bytes. */
-export interface StoreSizes {
-  /** Room of a journal beside the reserve. Default 1 MiB. */
-  readonly journal: number;
-  /** Room kept for releases when nothing more can be had from the disk. Default 64 KiB. */
-  readonly reserve: number;
-  /** What the reserve grows by for each reservation: the size of the record that releases it. Default 208. */
-  readonly release: number;
-  /** Journals of this size at least, and of the size of the last snapshot, are summed up in a new one. Default 2 MiB. */
-  readonly snapshotAfter: number;
-}
-
-/** The sizes used when none are given. */
-export const DEFAULT_SIZES: StoreSizes = {
-  journal: 1024 * 1024,
-  reserve: 64 * 1024,
-  release: 208,
-  snapshotAfter: 2 * 1024 * 1024,
-};
-
-/** What a writer works with. */
-export interface WriterContext {
-  readonly disk: Disk;
-  readonly files: StoreFiles;
-  readonly sizes: StoreSizes;
-  /** Told about problems that no caller waits for. */
-  readonly warn: (message: string) => void;
-}
-
-/** What a store holds beside the ledger's content. */
-export interface StoreState {
-  readonly sequence: number;
-  readonly exported: number | undefined;
-  readonly damaged: boolean;
-}
 
 /** The writing side of an open store. */
 export class StoreWriter {
-  readonly #context: WriterContext;
+  readonly #context: StoreContext;
   #state: StoreState;
   #reservations: number;
   /** Undefined after a failure. */
@@ -63,6 +25,8 @@ export class StoreWriter {
   #next: JournalFile | undefined;
   #failure: StoreProblem | undefined;
   #shortage: StoreProblem | undefined;
+  /** After a shortage: the room that is left when making the next journal is tried again, unless asked for earlier. */
+  #retryBelow = Number.POSITIVE_INFINITY;
   #snapshotProblem: StoreProblem | undefined;
   #preparing: Promise<void> | undefined;
   #snapshotting: Promise<void> | undefined;
@@ -71,7 +35,7 @@ export class StoreWriter {
   #snapshotDueAt: number;
 
   private constructor(
-    context: WriterContext,
+    context: StoreContext,
     state: StoreState,
     content: LedgerSnapshot,
     generation: number,
@@ -89,11 +53,12 @@ export class StoreWriter {
    * Goes on with the files that were read, or with new ones where that fails: what was read is on the disk then, even if
    * the process that wrote it ended before its sync. Throws StoreFailure.
    */
-  static async resume(context: WriterContext, found: Recovery): Promise<StoreWriter> {
+  static async resume(context: StoreContext, found: Recovery): Promise<StoreWriter> {
     const { journal, next } = found;
     const bytes = { snapshot: found.snapshotBytes, journals: found.journalBytes };
     const generation = journal?.generation ?? Math.max(0, ...found.listing.snapshots);
-    const writer = new StoreWriter(context, found, found.content, generation, bytes);
+    const { sequence, exported, damaged } = found;
+    const writer = new StoreWriter(context, { sequence, exported, damaged }, found.content, generation, bytes);
     const path = context.files.path("journal", generation);
     try {
       if (journal === undefined) throw new Error("there is no journal to go on with");
@@ -117,7 +82,7 @@ export class StoreWriter {
    * snapshot be damaged later, the content of earlier generations cannot pass for this one's. Throws StoreFailure.
    */
   static async begin(
-    context: WriterContext,
+    context: StoreContext,
     generation: number,
     content: LedgerSnapshot,
     state: StoreState,
@@ -126,7 +91,7 @@ export class StoreWriter {
     try {
       writer.#journal = await writer.#create(generation, writer.#capacity);
       await writer.#write(encodeRecord(state.sequence, "c", encodeChanges([])));
-      await writer.#snapshot(generation, content, state);
+      writer.#planSnapshot(await saveSnapshot(context, generation, content, state));
     } catch (error) {
       await writer.close();
       throw error;
@@ -181,6 +146,7 @@ export class StoreWriter {
 
   /** Tries again to make the next journal, after a shortage. */
   retry(): void {
+    this.#retryBelow = Number.POSITIVE_INFINITY;
     this.#upkeep();
   }
 
@@ -253,8 +219,11 @@ export class StoreWriter {
     const summedUp = this.#bytesBefore;
     this.#bytesBefore = 0;
     this.#snapshotDueAt = Number.POSITIVE_INFINITY;
-    this.#snapshotting = this.#snapshot(this.#generation, image, state)
-      .then(() => this.#removeOld())
+    this.#snapshotting = saveSnapshot(this.#context, this.#generation, image, state)
+      .then((bytes) => {
+        this.#planSnapshot(bytes);
+        return removeOldGenerations(this.#context);
+      })
       .catch((error: StoreFailure) => {
         this.#bytesBefore += summedUp;
         this.#snapshotDueAt = this.#bytes + this.#context.sizes.snapshotAfter;
@@ -273,9 +242,9 @@ export class StoreWriter {
   async #renew(record: Buffer, image: LedgerSnapshot, state: StoreState): Promise<void> {
     await this.#snapshotting;
     const generation = this.#generation;
+    await this.#goOn(record.length);
     try {
-      await this.#goOn(record.length);
-      await this.#snapshot(this.#generation, image, state);
+      this.#planSnapshot(await saveSnapshot(this.#context, this.#generation, image, state));
       await this.#write(record);
     } catch (error) {
       // The next attempt replaces the files of this one: they hold changes that are taken back.
@@ -284,41 +253,13 @@ export class StoreWriter {
     }
     this.#bytesBefore = 0;
     this.#failure = undefined;
-    await this.#removeOld();
+    await removeOldGenerations(this.#context);
   }
 
-  async #snapshot(
-    generation: number,
-    image: LedgerSnapshot,
-    { sequence, exported, damaged }: StoreState,
-  ): Promise<void> {
-    const { disk, files, sizes } = this.#context;
-    const path = files.path("snapshot", generation);
-    let bytes = 0;
-    try {
-      await replaceFile(disk, path, async (file) => {
-        bytes = await writeSnapshot(file, image, { sequence, damaged, ...(exported !== undefined && { exported }) });
-      });
-    } catch (error) {
-      throw failure("failed", path, "a snapshot could not be written", error);
-    }
-    this.#snapshotDueAt = Math.max(sizes.snapshotAfter, bytes);
+  /** `bytes`: the length of the snapshot that was just written. */
+  #planSnapshot(bytes: number): void {
+    this.#snapshotDueAt = Math.max(this.#context.sizes.snapshotAfter, bytes);
     this.#snapshotProblem = undefined;
-  }
-
-  /** The newest snapshot and the one before it are kept, with all that is needed to come from the older one to now. */
-  async #removeOld(): Promise<void> {
-    const { disk, files, warn } = this.#context;
-    try {
-      const { snapshots, journals } = await files.list(disk);
-      const oldest = snapshots.at(-2) ?? 0;
-      for (const kind of ["journal", "snapshot"] as const) {
-        const outdated = (kind === "journal" ? journals : snapshots).filter((generation) => generation < oldest);
-        for (const generation of outdated) await unlinkIfThere(disk, files.path(kind, generation));
-      }
-    } catch (error) {
-      warn(failure("io", files.directory, "old generations could not be removed", error).message);
-    }
   }
 
   get #bytes(): number {
@@ -331,17 +272,21 @@ export class StoreWriter {
 
   /** Begins to make the next journal when it will be needed. */
   #upkeep(): void {
-    const journal = this.#journal;
-    if (journal === undefined || this.#next !== undefined || this.#preparing !== undefined) return;
-    if (journal.room >= this.#reserve + this.#context.sizes.journal / 2 && !this.#isSnapshotDue()) return;
+    const room = this.#journal?.room;
+    if (room === undefined || this.#next !== undefined || this.#preparing !== undefined) return;
+    const { journal } = this.#context.sizes;
+    if (room >= this.#reserve + journal / 2 && !this.#isSnapshotDue()) return;
+    if (room >= this.#retryBelow) return;
     this.#preparing = this.#create(this.#generation + 1, this.#capacity)
       .then((next) => {
         this.#next = next;
         this.#shortage = undefined;
+        this.#retryBelow = Number.POSITIVE_INFINITY;
       })
       .catch((error: StoreFailure) => {
         if (this.#shortage === undefined) this.#context.warn(error.problem.message);
         this.#shortage = error.problem;
+        this.#retryBelow = room - journal / 16;
       })
       .finally(() => {
         this.#preparing = undefined;

@@ -1,0 +1,32 @@
+/** What the parts of an open store share. */
+import type { Disk } from "./disk.ts";
+import type { StoreFiles } from "./files.ts";
+
+/** How large the parts of a store are, all in bytes. */
+export interface StoreSizes {
+  /** Room of a journal beside the reserve. Default 1 MiB. */
+  readonly journal: number;
+  /** Room kept for releases when nothing more can be had from the disk. Default 64 KiB. */
+  readonly reserve: number;
+  /** What the reserve grows by for each reservation: the size of the record that releases it. Default 208. */
+  readonly release: number;
+  /** Journals of this size at least, and of the size of the last snapshot, are summed up in a new one. Default 2 MiB. */
+  readonly snapshotAfter: number;
+}
+
+/** The sizes used when none are given. */
+export const DEFAULT_SIZES: StoreSizes = {
+  journal: 1024 * 1024,
+  reserve: 64 * 1024,
+  release: 208,
+  snapshotAfter: 2 * 1024 * 1024,
+};
+
+/** What the store works with. */
+export interface StoreContext {
+  readonly disk: Disk;
+  readonly files: StoreFiles;
+  readonly sizes: StoreSizes;
+  /** Told about problems that no caller waits for. */
+  readonly warn: (message: string) => void;
+}
