@@ -204,6 +204,23 @@ test("R13 NODE_OPTIONS, NODE_PATH, NODE_EXTRA_CA_CERTS and OPENSSL_CONF change n
   assert.not.match(environment, "NODE_EXTRA_CA_CERTS");
 });
 
+test("R10 an address of the block of another node in the nodes' file is refused, unless the flag allows it", async (place) => {
+  const nodes = join(place.directory, "nodes.yaml");
+  writeFileSync(nodes, "- node-1\n- node-2\n");
+  for (const [flags, expected] of [
+    [[], "INVALID_ARGUMENT"],
+    [["--allow-static-ip-in-other-blocks"], "10.0.0.12/24"],
+  ] as const) {
+    const daemon = await start(place, [`--nodes=${nodes}`, ...flags]);
+    const client = new DaemonClient(`unix://${place.socket}`);
+    const asked = client.allocate({ pools: ["pool1"], container: "c1", requested: ["10.0.0.12"] });
+    assert.is(await asked.then(String, ({ status }) => status), expected);
+    client.close();
+    daemon.child.kill("SIGTERM");
+    await daemon.ended;
+  }
+});
+
 test("with --logging-format=json each line of the log is JSON", async (place) => {
   const daemon = await start(place, ["--logging-format=json", "-v=4"]);
   await assertServes(place);
