@@ -19,7 +19,7 @@ export function validAppliedSpec(pool: PoolObject): AppliedSpec | undefined {
 }
 
 /** The spec, if it is valid. */
-export function validSpec(pool: PoolObject): AppliedSpec | undefined {
+function validSpec(pool: PoolObject): AppliedSpec | undefined {
   return "unreadable" in pool || validateSpec(pool.spec).errors.length > 0 ? undefined : pool.spec;
 }
 
