@@ -4,8 +4,11 @@
  */
 import { type ClientHttp2Session, connect } from "node:http2";
 import { connect as connectSocket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { DaemonServiceDefinition } from "../../src/lib/rpc/generated/daemon.ts";
 import { type IPAMParameters, IPAMServiceDefinition, PoolType } from "../../src/lib/rpc/generated/node.ts";
+
+const MAX_ATTEMPTS = 5000;
 
 /** A call, encoded before the clock runs. */
 export interface Call {
@@ -107,6 +110,16 @@ export class Caller {
   close(): void {
     this.#session.close();
   }
+}
+
+/** Repeats the call until it succeeds: a daemon that has just started refuses ADD until it knows its pools. */
+export async function callUntilServed(caller: Caller, call: Call): Promise<void> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const refusal = await caller.call(call).catch((error: Error) => error);
+    if (refusal === undefined) return;
+    await delay(2);
+  }
+  await caller.call(call);
 }
 
 /** Connects that many callers. */

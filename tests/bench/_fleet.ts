@@ -1,6 +1,6 @@
 /** Daemons with no, some and many reservations that run beside each other, so that they can be measured in turns. */
 import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
-import { allocate, type Caller, connectCallers, makeCalls } from "./_calls.ts";
+import { allocate, type Caller, callUntilServed, connectCallers, deallocate, makeCalls } from "./_calls.ts";
 
 /** Numbers of reservations that are measured. */
 export const SIZES = [0, 10_000, 60_000] as const;
@@ -25,6 +25,8 @@ export class Member {
     const pool = ipPool(POOL, { subnet: "10.0.0.0/8", perNodeBlockSize: 131_072, gateway: "10.0.0.1" });
     const member = new Member(new StandaloneDaemon({ manifests: { "pool.json": pool } }), size);
     await member.daemon.start();
+    await callUntilServed(await member.caller(), allocate(POOL, "first"));
+    await (await member.caller()).call(deallocate(POOL, "first"));
     return member;
   }
 

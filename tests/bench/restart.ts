@@ -1,12 +1,10 @@
 /** From the start of the process to the first ADD that it answers, after a clean stop and after SIGKILL. */
-import { setTimeout as delay } from "node:timers/promises";
-import { allocate, type Call, type Caller, deallocate } from "./_calls.ts";
+import { allocate, callUntilServed, deallocate } from "./_calls.ts";
 import { type Member, POOL } from "./_fleet.ts";
 import type { Row } from "./_report.ts";
 import { median, pairedRatio } from "./_statistics.ts";
 
 const ROUNDS = 9;
-const MAX_ATTEMPTS = 5000;
 const BOUND = 2;
 const STOPS = { SIGTERM: "after a clean stop", SIGKILL: "after SIGKILL" } as const;
 
@@ -36,18 +34,8 @@ async function restartMilliseconds(member: Member, signal: keyof typeof STOPS): 
   const started = performance.now();
   await daemon.start();
   const caller = await member.caller();
-  await answered(caller, allocate(POOL, "restart"));
+  await callUntilServed(caller, allocate(POOL, "restart"));
   const time = performance.now() - started;
   await caller.call(deallocate(POOL, "restart"));
   return time;
-}
-
-/** Repeats the call until it succeeds: a daemon refuses ADD while it does not know its pools. */
-async function answered(caller: Caller, call: Call): Promise<void> {
-  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    const refusal = await caller.call(call).catch((error: Error) => error);
-    if (refusal === undefined) return;
-    await delay(2);
-  }
-  await caller.call(call);
 }
