@@ -77,6 +77,7 @@ const wrong: readonly [what: string, args: readonly string[], message: RegExp][]
   ["a flag without its value", ["--pools"], /--pools needs a value/],
   ["an argument", ["--pools=/x", "--node-name=a", "extra"], /extra/],
   ["a delay without unit", ["--block-release-delay=5"], /this is no duration/],
+  ["a store file without a name", ["--pools=/x", "--node-name=a", "--store-file="], /--store-file=: name a file/],
   ["a negative delay", ["--pools=/x", "--node-name=a", "--block-release-delay=-1s"], /cannot be negative/],
   ["an unknown log format", ["--pools=/x", "--node-name=a", "--logging-format=xml"], /use text or json/],
 ];

@@ -114,7 +114,7 @@ export function daemonError(failure: CallFailure): CniError {
   if (status === Status.unavailable) {
     return {
       code: ErrorCode.tryAgainLater,
-      message: `the nv-ipam node daemon cannot serve now: ${message}; try again`,
+      message: advised(`the nv-ipam node daemon cannot serve now: ${message}`, "try again"),
     };
   }
   if (type === "protocol") {

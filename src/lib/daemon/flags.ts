@@ -17,6 +17,7 @@ export const DAEMON_FLAGS = defineFlags({
     default: "/var/lib/cni/nv-ipam/store",
     help: "Path of the file which used to store allocations",
     section,
+    refuse: (path) => (path === "" ? "name a file" : undefined),
   },
   "allow-insecure-bind": {
     type: "bool",
