@@ -24,6 +24,16 @@ test("missing directories above it are made with the same mode", async ({ dir })
   for (const path of ["a", "a/b", "a/b/c"]) assert.is(statSync(join(dir, path)).mode & 0o777, 0o700);
 });
 
+test("nobody else may write into what is made, even without a umask", async ({ dir }) => {
+  const before = process.umask(0);
+  try {
+    await makeDirectory(join(dir, "a/b"));
+  } finally {
+    process.umask(before);
+  }
+  for (const path of ["a", "a/b"]) assert.is(statSync(join(dir, path)).mode & 0o777, 0o755);
+});
+
 test("a directory that is there is left as it is", async ({ dir }) => {
   await makeDirectory(join(dir, "a"), 0o750);
   await makeDirectory(join(dir, "a"), 0o700);
