@@ -2,7 +2,7 @@
 import type { Content } from "./content.ts";
 import { type Disk, readWhole } from "./disk.ts";
 import type { StoreFiles } from "./files.ts";
-import { FILE_HEADER_BYTES, type Scan, type StoredRecord, scanRecords } from "./format.ts";
+import { bodyOf, FILE_HEADER_BYTES, type Scan, type StoredRecord, scanRecords } from "./format.ts";
 import type { JournalEnd } from "./journal_file.ts";
 
 /** A journal that was read. */
@@ -35,14 +35,15 @@ export async function readJournals(
 export function replay(content: Content, journals: readonly ReadJournal[], after: number | undefined) {
   const losses: string[] = [];
   let sequence = after;
-  for (const { record, path } of effectiveRecords(journals)) {
+  for (const { record, journal } of effectiveRecords(journals)) {
+    const { path } = journal;
     sequence ??= record.sequence - 1;
     if (record.sequence <= sequence) continue;
     const missing = record.sequence - sequence - 1;
     if (missing > 0)
       losses.push(`${missing} records from number ${sequence + 1} on are missing before those of ${path}`);
     try {
-      content.apply(record.body);
+      content.apply(bodyOf(journal.bytes, record));
     } catch (error) {
       losses.push(`record ${record.sequence} of ${path} makes no sense: ${String(error)}`);
     }
@@ -64,11 +65,13 @@ export function journalEnds(journals: readonly ReadJournal[]) {
 }
 
 /** The records that count: of numbers that two journals have, those of the later one. */
-function* effectiveRecords(journals: readonly ReadJournal[]): Generator<{ record: StoredRecord; path: string }> {
-  for (const [index, { records, path }] of journals.entries()) {
-    const later = journals.slice(index + 1).flatMap((journal) => journal.records[0]?.sequence ?? []);
+function* effectiveRecords(
+  journals: readonly ReadJournal[],
+): Generator<{ record: StoredRecord; journal: ReadJournal }, void> {
+  for (const [index, journal] of journals.entries()) {
+    const later = journals.slice(index + 1).flatMap(({ records }) => records[0]?.sequence ?? []);
     const limit = Math.min(...later);
-    for (const record of records) if (record.sequence < limit) yield { record, path };
+    for (const record of journal.records) if (record.sequence < limit) yield { record, journal };
   }
 }
 

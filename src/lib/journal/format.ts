@@ -37,7 +37,6 @@ export interface StoredRecord {
   readonly end: number;
   readonly sequence: number;
   readonly type: string;
-  readonly body: string;
 }
 
 /**
@@ -102,14 +101,18 @@ export function scanRecords(content: Buffer): Scan {
   return { records, end, tail: used === end ? "clean" : isTorn(content, end) ? "torn" : "damaged", used };
 }
 
+/** The body of a record that was read out of this content. */
+export function bodyOf(content: Buffer, { offset, end }: StoredRecord): string {
+  return content.toString("latin1", offset + RECORD_HEADER_BYTES, end - 1);
+}
+
 function recordAt(content: Buffer, offset: number): StoredRecord | undefined {
   const header = readRecordHeader(content, offset);
   if (header === undefined) return undefined;
   const start = offset + RECORD_HEADER_BYTES;
   const bodyEnd = start + header.length;
   if (content[bodyEnd] !== NEWLINE || crc32(content.subarray(start, bodyEnd)) !== header.crc) return undefined;
-  const body = content.toString("latin1", start, bodyEnd);
-  return { offset, end: bodyEnd + 1, sequence: header.sequence, type: header.type, body };
+  return { offset, end: bodyEnd + 1, sequence: header.sequence, type: header.type };
 }
 
 /** The first record that begins after a line end behind `offset`; no body holds a line end. */

@@ -151,7 +151,10 @@ function goObject(object: Readonly<Record<string, string | { readonly json: stri
 
 function goMap<T>(map: ReadonlyMap<string, T> | null, write: (value: T) => string): string {
   if (map === null) return "null";
-  const entries = [...map].sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  // Units below the surrogates are in the order of their bytes in UTF-8.
+  const entries = [...map];
+  const isPlain = entries.every(([key]) => !/[\ud800-\uffff]/.test(key));
+  entries.sort(([a], [b]) => (isPlain ? (a < b ? -1 : 1) : Buffer.compare(Buffer.from(a), Buffer.from(b))));
   return `{${entries.map(([key, value]) => `${goString(key)}:${write(value)}`).join(",")}}`;
 }
 

@@ -59,56 +59,59 @@ interface Attempt {
 export async function recover(disk: Disk, files: StoreFiles): Promise<Recovery | undefined> {
   const listing = await files.list(disk);
   const broken = await brokenHeaders(disk, files, listing);
-  const journals = await readJournals(disk, files, listing.journals);
-  if (listing.snapshots.length === 0 && journals.every(isUnused)) return undefined;
+  if (listing.snapshots.length === 0) return recoverWithoutSnapshot(disk, files, listing);
 
   const damagedSnapshots: number[] = [];
   let best: Attempt | undefined;
   for (const generation of listing.snapshots.toReversed()) {
-    const attempt = await readFrom(disk, files, generation, journals, broken);
+    const attempt = await readFrom(disk, files, generation, listing, broken);
     const isWhole = attempt.end !== undefined;
     if (isWhole && attempt.losses.length === 0) return toRecovery(attempt, listing, damagedSnapshots, []);
-    if (isWhole) {
-      best = attempt;
-      break;
-    }
-    best ??= attempt;
+    if (isWhole || best === undefined) best = attempt;
+    if (isWhole) break;
     damagedSnapshots.push(generation);
   }
-  best ??= readWithoutSnapshot(files, journals);
   const losses = damagedSnapshots.map((generation) => `${files.path("snapshot", generation)} is damaged`);
-  return toRecovery(best, listing, [], [...losses, ...best.losses]);
+  return best && toRecovery(best, listing, [], [...losses, ...best.losses]);
+}
+
+async function recoverWithoutSnapshot(
+  disk: Disk,
+  files: StoreFiles,
+  listing: StoreListing,
+): Promise<Recovery | undefined> {
+  const journals = await readJournals(disk, files, listing.journals);
+  if (journals.every(isUnused)) return undefined;
+  const content = new Content();
+  const { sequence, losses } = replay(content, journals, undefined);
+  const missing = `${files.path("snapshot", journals[0]?.generation ?? 1)} is missing`;
+  const attempt = { content, bytes: 0, end: undefined, journals, losses, sequence };
+  return toRecovery(attempt, listing, [], [missing, ...losses]);
 }
 
 /** A store that was being begun has a journal, but no changes in it, before it has its first snapshot. */
-function isUnused({ records, tail }: ReadJournal): boolean {
-  return tail !== "damaged" && records.every(({ body }) => body === NO_CHANGES);
+function isUnused({ records, tail, bytes }: ReadJournal): boolean {
+  return tail !== "damaged" && records.every((record) => bodyOf(bytes, record) === NO_CHANGES);
 }
 
 async function readFrom(
   disk: Disk,
   files: StoreFiles,
   generation: number,
-  all: readonly ReadJournal[],
+  listing: StoreListing,
   broken: ReadonlySet<string>,
 ): Promise<Attempt> {
   const path = files.path("snapshot", generation);
   const bytes = (await readWhole(disk, path)) ?? Buffer.alloc(0);
   const { content, end: readEnd } = readSnapshot(bytes);
   const end = broken.has(path) ? undefined : readEnd;
-  const journals = all.filter((journal) => journal.generation >= generation);
+  const behind = listing.journals.filter((journal) => journal >= generation);
+  const journals = await readJournals(disk, files, behind);
   const { sequence, losses } = replay(content, journals, end?.sequence);
   for (const journal of journals)
     if (broken.has(journal.path)) losses.push(`the first line of ${journal.path} is damaged`);
   if (journals[0]?.generation !== generation) losses.push(`${files.path("journal", generation)} is missing`);
   return { content, bytes: bytes.length, end, journals, losses, sequence };
-}
-
-function readWithoutSnapshot(files: StoreFiles, journals: readonly ReadJournal[]): Attempt {
-  const content = new Content();
-  const { sequence, losses } = replay(content, journals, undefined);
-  const missing = `${files.path("snapshot", journals[0]?.generation ?? 1)} is missing`;
-  return { content, bytes: 0, end: undefined, journals, losses: [missing, ...losses], sequence };
 }
 
 function toRecovery(

@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import type { Change, LedgerSnapshot } from "../reservations/reservation.ts";
 import { Content, changesOf, encodeChanges } from "./content.ts";
 import type { DiskFile } from "./disk.ts";
-import { asciiJson, encodeRecord, FILE_HEADER_BYTES, fileHeader, scanRecords } from "./format.ts";
+import { asciiJson, bodyOf, encodeRecord, FILE_HEADER_BYTES, fileHeader, scanRecords } from "./format.ts";
 
 const ROWS_PER_RECORD = 128;
 
@@ -54,10 +54,11 @@ export function readSnapshot(bytes: Buffer): ReadSnapshot {
   const content = new Content();
   let whole = tail === "clean" && records[0]?.offset === FILE_HEADER_BYTES;
   let end: SnapshotEnd | undefined;
-  for (const [index, { sequence, type, body }] of records.entries()) {
-    whole &&= sequence === index + 1 && end === undefined;
+  for (const [index, record] of records.entries()) {
+    whole &&= record.sequence === index + 1 && end === undefined;
+    const body = bodyOf(bytes, record);
     try {
-      if (type === "c") content.apply(body);
+      if (record.type === "c") content.apply(body);
       else end = JSON.parse(body) as SnapshotEnd;
     } catch {
       whole = false;
