@@ -9,7 +9,7 @@ import { journalEnds, type ReadJournal, readJournals, replay } from "./_chain.ts
 import { Content, encodeChanges } from "./content.ts";
 import { type Disk, readStart, readWhole } from "./disk.ts";
 import type { StoreFiles, StoreListing } from "./files.ts";
-import { FILE_HEADER_BYTES, type FileKind, FORMAT_VERSION, readFileHeader } from "./format.ts";
+import { bodyOf, FILE_HEADER_BYTES, type FileKind, FORMAT_VERSION, readFileHeader } from "./format.ts";
 import type { JournalEnd } from "./journal_file.ts";
 import { StoreFailure } from "./problem.ts";
 import { readSnapshot, type SnapshotEnd } from "./snapshot_file.ts";
