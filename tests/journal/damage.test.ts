@@ -224,6 +224,11 @@ test("a missing file is reported", async () => {
     const isNeeded = path === current;
     assert.is(found.state, isNeeded ? "damaged" : "whole", path);
   }
+  const withoutSnapshots = storage.copy();
+  for (const path of snapshots(storage)) withoutSnapshots.remove(path);
+  const found = await read(withoutSnapshots);
+  assert.is(found.state, "damaged", "all snapshots");
+  assert.is.not(found.text, "", "the journals are served");
   for (const path of storage.paths("/var/nv-ipam")) if (path !== STORE_FILE) storage.remove(path);
   assert.equal(await read(storage), { state: "damaged", text: "" }, "all but the notice for the original");
 });
