@@ -189,11 +189,12 @@ test("a manifest that is being written is read when it is whole", async ({ host 
   host.write("a.yaml", line("pool0", 0) + line("pool1", 1));
   await host.start();
   await host.serves("pool0 10.0.0.1-10.0.0.16", "pool1 10.1.0.1-10.1.0.16");
-  for (let third = 0; third < 12; third++) {
-    // What stands there is a valid manifest each time, with the second pool missing at first.
-    host.write("a.yaml", third === 0 ? line("pool0", 0) : line("pool0", 0) + line("pool1", 1) + "#".repeat(third));
+  // What stands there meanwhile is a valid manifest each time, but the second pool is missing.
+  for (let count = 0; count < 20; count++) {
+    host.write("a.yaml", line("pool0", 0) + "#".repeat(count));
     await delay(100);
   }
+  host.write("a.yaml", line("pool0", 0) + line("pool1", 1));
   await delay(1000);
   assert.not.ok(host.log.some((text) => text.includes("A pool is gone")));
 });

@@ -2,6 +2,7 @@
 import { type NodeInfo, nodeMatcher } from "../api/selector.ts";
 import type { Allocation, Pool } from "../api/types.ts";
 import type { PoolEvent } from "../planner/conditions.ts";
+import { PlanMemory } from "../planner/memory.ts";
 import { overlapsByPool, poolKey } from "../planner/overlaps.ts";
 import { type PlanInput, plan } from "../planner/plan.ts";
 import type { RestClock } from "../planner/rest.ts";
@@ -80,10 +81,11 @@ function dealInTurn(input: Omit<PlanInput, "pool"> & { readonly pool: Pool }): P
   const matches = nodeMatcher(pool.spec.nodeSelector);
   const holders = nodesOf(pool);
   const without = nodes.filter((node) => !holders.has(node.name) && matches(node));
+  const memory = new PlanMemory();
   // The last one's turn is the plan of all.
   for (const next of without.slice(0, -1)) {
     holders.add(next.name);
-    const planned = plan({ ...input, pool, nodes: nodes.filter(({ name }) => holders.has(name)) });
+    const planned = plan({ ...input, pool, nodes: nodes.filter(({ name }) => holders.has(name)) }, memory);
     // Events and conditions are for the plan of all to tell.
     const { conditions: _, ...status } = planned.status;
     const { conditions } = pool.status ?? {};
