@@ -1,0 +1,45 @@
+import { copyFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { readFromStore } from "../../src/lib/inspect/from_store.ts";
+
+const test = suite<{ store: string; directory: string }>("from store");
+test.before.each((place) => {
+  place.directory = mkdtempSync(join(tmpdir(), "nv-ipam-from-store-"));
+  place.store = join(place.directory, "store");
+});
+test.after.each(({ directory }) => rmSync(directory, { recursive: true }));
+
+test("a store that the original left is shown with its pools, and nothing is written", async ({ store, directory }) => {
+  copyFileSync(new URL("../conformance/vectors/store/small.json", import.meta.url), store);
+  const read = await readFromStore(store);
+  if (!read.ok) throw new Error(read.error);
+  const { pools, reservations, isRunning, problems } = read.value.content;
+  assert.equal([isRunning, problems], [false, []]);
+  assert.equal(
+    pools.find(({ pool }) => pool === "cidr1"),
+    {
+      pool: "cidr1",
+      poolKind: "CIDRPool",
+      uid: "",
+      subnet: "10.20.3.0/24",
+      gateway: "10.20.3.1",
+      block: { startIP: "10.20.3.1", endIP: "10.20.3.254" },
+      addresses: { total: "254", excluded: "1", used: "1", free: "252" },
+      lastAddress: "10.20.3.2",
+      problem: "",
+    },
+  );
+  const c3 = reservations.find(({ containerID }) => containerID === "c3");
+  assert.equal([c3?.addresses, c3?.pod?.name], [["10.20.3.2"], "pod-c3"]);
+  assert.equal(readdirSync(directory), ["store"]);
+});
+
+test("without a store there is nothing to read", async ({ store }) => {
+  const read = await readFromStore(store);
+  assert.equal(read, { ok: false, error: `nor is there a store at ${store}` });
+});
+
+test.run();
