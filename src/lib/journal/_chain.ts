@@ -39,9 +39,8 @@ export function replay(content: Content, journals: readonly ReadJournal[], after
     const { path } = journal;
     sequence ??= record.sequence - 1;
     if (record.sequence <= sequence) continue;
-    const missing = record.sequence - sequence - 1;
-    if (missing > 0)
-      losses.push(`${missing} records from number ${sequence + 1} on are missing before those of ${path}`);
+    if (record.sequence > sequence + 1)
+      losses.push(`records ${sequence + 1} to ${record.sequence - 1} are missing before those of ${path}`);
     try {
       content.apply(bodyOf(journal.bytes, record));
     } catch (error) {

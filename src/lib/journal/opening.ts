@@ -156,7 +156,7 @@ function messagesOf(start: Start, { storeFile }: StoreFiles): string[] {
 export function damagedMessage(storeFile: string): string {
   return (
     `the store ${storeFile} was damaged: no addresses are reserved until those in use are known again; ` +
-    `a daemon on a Kubernetes node finds them by itself, elsewhere run: nv-ipam store repair --store-file ${storeFile}`
+    `stop the daemon, then run: nv-ipam store repair --store-file ${storeFile}`
   );
 }
 

@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -184,6 +184,13 @@ test("R13 a socket whose daemon is too busy to take connections is not taken ove
   } finally {
     child.kill("SIGKILL");
   }
+});
+
+test("what is in the way of the temporary name and no socket is named and left", async ({ path }) => {
+  mkdirSync(dirname(path));
+  writeFileSync(`${path}~`, "mine");
+  assert.match(await refused(path), `${path}~ is in the way and not a socket`);
+  assert.is(readFileSync(`${path}~`, "utf8"), "mine");
 });
 
 test("closing leaves a socket alone that somebody else has put in its place", async ({ path }) => {

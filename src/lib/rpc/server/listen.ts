@@ -85,7 +85,10 @@ async function bindUnix(server: Server, path: string): Promise<Result<Bound, str
   const taken = await occupied(path);
   if (taken !== undefined) return fail(taken);
   const temporary = `${path}~`;
-  if ((await kind(temporary)) === "socket") await unlink(temporary);
+  const left = await kind(temporary);
+  if (left === "other")
+    return fail(`listen on unix://${path}: ${temporary} is in the way and not a socket; move it away`);
+  if (left === "socket") await unlink(temporary);
   await listening(server, () => {
     // bind(2) happens inside listen(), so the mask covers exactly that call.
     const before = process.umask(0o177);
