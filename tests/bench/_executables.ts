@@ -1,7 +1,7 @@
 /** Executables to compare with, made as dist/nv-ipam is. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { buildSync } from "esbuild";
 import { writeExecutable } from "../../scripts/_executable.ts";
 
@@ -23,6 +23,16 @@ export async function withExecutable<T>(name: keyof typeof PROGRAMS, use: (path:
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * Copies an executable piece by piece, as programs that unpack images write their files. What the build writes at once lies in the page
+ * cache in pieces of 2 MB, of which each counts as resident in whole.
+ */
+export function copyOf(program: string, directory: string): string {
+  const copy = join(directory, basename(program));
+  copyFileSync(program, copy);
+  return copy;
 }
 
 function bundled(file: string): string {

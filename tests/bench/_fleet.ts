@@ -1,6 +1,11 @@
 /** Daemons with no, some and many reservations that run beside each other, so that they can be measured in turns. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EXECUTABLE } from "../plugin.ts";
 import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
 import { allocate, type Caller, callUntilServed, connectCallers, deallocate, makeCalls } from "./_calls.ts";
+import { copyOf } from "./_executables.ts";
 
 /** Numbers of reservations that are measured. */
 export const SIZES = [0, 10_000, 60_000] as const;
@@ -21,9 +26,13 @@ export class Member {
     this.size = size;
   }
 
-  static async start(size: number): Promise<Member> {
+  /** Starts a daemon of that executable, without reservations yet. */
+  static async start(size: number, program: string): Promise<Member> {
     const pool = ipPool(POOL, { subnet: "10.0.0.0/8", perNodeBlockSize: 131_072, gateway: "10.0.0.1" });
-    const member = new Member(new StandaloneDaemon({ manifests: { "pool.json": pool } }), size);
+    // $1 is the executable that the daemon would be started with.
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
+    const enter = ["bash", "--norc", "-c", 'exec "$0" "${@:2}"', program];
+    const member = new Member(new StandaloneDaemon({ manifests: { "pool.json": pool }, enter }), size);
     await member.daemon.start();
     await callUntilServed(await member.caller(), allocate(POOL, "first"));
     await (await member.caller()).call(deallocate(POOL, "first"));
@@ -61,20 +70,34 @@ export class Member {
   }
 }
 
-/** Starts one daemon a size and makes its reservations. */
-export async function startFleet(): Promise<readonly Member[]> {
-  const members: Member[] = [];
-  try {
-    for (const size of SIZES) members.push(await Member.start(size));
-    for (const member of members) await member.fill();
-    return members;
-  } catch (error) {
-    await removeFleet(members);
-    throw error;
-  }
-}
+/** One daemon a size, each with its reservations. */
+export class Fleet {
+  readonly members: readonly Member[];
+  readonly #directory: string;
 
-/** Ends the daemons and removes what they wrote. */
-export async function removeFleet(members: readonly Member[]): Promise<void> {
-  for (const member of members) await member.remove();
+  private constructor(members: readonly Member[], directory: string) {
+    this.members = members;
+    this.#directory = directory;
+  }
+
+  static async start(): Promise<Fleet> {
+    const directory = mkdtempSync(join(tmpdir(), "nv-ipam-fleet-"));
+    const program = copyOf(EXECUTABLE, directory);
+    const members: Member[] = [];
+    const fleet = new Fleet(members, directory);
+    try {
+      for (const size of SIZES) members.push(await Member.start(size, program));
+      for (const member of members) await member.fill();
+      return fleet;
+    } catch (error) {
+      await fleet.remove();
+      throw error;
+    }
+  }
+
+  /** Ends the daemons and removes what they wrote. */
+  async remove(): Promise<void> {
+    for (const member of this.members) await member.remove();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
 }

@@ -3,9 +3,18 @@ import { readdirSync, readFileSync } from "node:fs";
 
 const MEGABYTE = 1e6;
 
-/** Megabytes (10^6 bytes) that are resident. */
-export function residentMegabytes(pid: number): number {
-  return (kilobytes(`/proc/${pid}/status`, "VmRSS") * 1024) / MEGABYTE;
+/** What of a process is in memory, in megabytes (10^6 bytes). */
+export interface Resident {
+  readonly all: number;
+  /** Pages that no file stands behind: what the process itself has written. */
+  readonly anonymous: number;
+}
+
+/** What of the process is in memory now. */
+export function resident(pid: number): Resident {
+  const status = `/proc/${pid}/status`;
+  const megabytes = (name: string): number => (kilobytes(status, name) * 1024) / MEGABYTE;
+  return { all: megabytes("VmRSS"), anonymous: megabytes("RssAnon") };
 }
 
 /**

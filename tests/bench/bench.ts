@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
-import { type Member, removeFleet, startFleet } from "./_fleet.ts";
+import { Fleet, type Member } from "./_fleet.ts";
 import { type Row, reportJson, type Section, sectionText } from "./_report.ts";
 import { concurrent } from "./concurrent.ts";
 import { durable } from "./durable.ts";
@@ -47,10 +47,10 @@ if (values.help || unknown !== undefined) {
   process.exit(unknown === undefined ? 0 : 2);
 }
 
-let running: Promise<readonly Member[]> | undefined;
-const fleet = (): Promise<readonly Member[]> => {
-  running ??= startFleet();
-  return running;
+let running: Fleet | undefined;
+const fleet = async (): Promise<readonly Member[]> => {
+  running ??= await Fleet.start();
+  return running.members;
 };
 const sections: Section[] = [];
 const machine = { time: new Date().toISOString(), node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length };
@@ -65,7 +65,7 @@ try {
     console.log(sectionText(section));
   }
 } finally {
-  if (running !== undefined) await removeFleet(await running);
+  await running?.remove();
 }
 mkdirSync(dirname(values.json), { recursive: true });
 writeFileSync(values.json, reportJson(machine, sections));

@@ -5,9 +5,9 @@ import { cpuMilliseconds } from "./_process.ts";
 import type { Row } from "./_report.ts";
 import { median, pairedRatio } from "./_statistics.ts";
 
-const ROUNDS = 20;
+const ROUNDS = 40;
 const WARM_UP_ROUNDS = 3;
-const CALLS = 640;
+const CALLS = 320;
 const BOUND = 0.7;
 
 interface Slice {

@@ -1,52 +1,71 @@
-/** Resident memory of the daemon: idle, after a load of calls, and started again with what it then holds. */
+/**
+ * Memory of the daemon, after a load of calls and started again. Pages of the executable count as resident too, and how many of
+ * them do depends on the kernel. So a daemon without anything of ours, of the same kind of file, is measured beside it.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { withExecutable } from "./_executables.ts";
+import { copyOf, withExecutable } from "./_executables.ts";
 import type { Member } from "./_fleet.ts";
-import { residentMegabytes } from "./_process.ts";
+import { type Resident, resident } from "./_process.ts";
 import type { Row } from "./_report.ts";
-import { median } from "./_statistics.ts";
 
-const SAMPLES = 5;
 const SETTLE_MILLISECONDS = 2000;
-const IDLE_BOUND = 100;
-const FULL_BOUND = 150;
+/** Megabytes that a bare daemon had when the bounds below were set. */
+const BARE = 81;
+/** Number of reservations -> megabytes. */
+const BOUNDS: ReadonlyMap<number, number> = new Map([
+  [0, 100],
+  [60_000, 150],
+]);
 
 /** Megabytes that are resident. */
 export async function memory(fleet: readonly Member[]): Promise<Row[]> {
   const bare = await withExecutable("bare-daemon", bareDaemon);
-  const rows: Row[] = [{ what: "a daemon of grpc-js, KubeConfig and prom-client only", value: bare, unit: "MB" }];
+  const what = "bare daemon (grpc-js, KubeConfig, prom-client)";
+  const rows: Row[] = [
+    { what, value: bare.all, unit: "MB" },
+    { what: `${what}, without files`, value: bare.anonymous, unit: "MB" },
+  ];
   for (const member of fleet) {
-    const bound = { most: member.size === 0 ? IDLE_BOUND : FULL_BOUND };
-    const what = `${member.size} reservations`;
-    rows.push({ what: `${what}, after the calls so far`, value: await settled(member.daemon.pid), unit: "MB", bound });
+    const bound = BOUNDS.get(member.size);
+    if (bound === undefined) continue;
+    rows.push(...compared(`${member.size} reservations, after the calls so far`, await settled(member), bare, bound));
     member.disconnect();
     await member.daemon.end("SIGTERM");
     await member.daemon.start();
-    rows.push({ what: `${what}, started again`, value: await settled(member.daemon.pid), unit: "MB", bound });
+    rows.push(...compared(`${member.size} reservations, started again`, await settled(member), bare, bound));
   }
   return rows;
 }
 
-async function settled(pid: number): Promise<number> {
-  const samples: number[] = [];
-  while (samples.length < SAMPLES) {
-    await delay(SETTLE_MILLISECONDS / SAMPLES);
-    samples.push(residentMegabytes(pid));
-  }
-  return median(samples);
+function compared(what: string, { all, anonymous }: Resident, bare: Resident, most: number): Row[] {
+  const ratio = all / bare.all;
+  const beside = { what: "bare daemon", value: bare.all, ratio: { low: ratio, median: ratio, high: ratio } };
+  return [
+    { what, value: all, unit: "MB", bound: { most } },
+    { what, value: all, unit: "MB", beside, bound: { most: Number((most / BARE).toFixed(2)) } },
+    { what: `${what}, without files`, value: anonymous, unit: "MB" },
+  ];
 }
 
-async function bareDaemon(program: string): Promise<number> {
+async function settled({ daemon }: Member): Promise<Resident> {
+  await delay(SETTLE_MILLISECONDS);
+  return resident(daemon.pid);
+}
+
+async function bareDaemon(program: string): Promise<Resident> {
   const directory = mkdtempSync(join(tmpdir(), "nv-ipam-bare-"));
-  const child = spawn(program, [join(directory, "socket")], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(copyOf(program, directory), [join(directory, "socket")], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   try {
     await Promise.race([once(child.stdout, "data"), once(child, "exit")]);
-    return await settled(child.pid ?? 0);
+    await delay(SETTLE_MILLISECONDS);
+    return resident(child.pid ?? 0);
   } finally {
     child.kill("SIGKILL");
     rmSync(directory, { recursive: true, force: true });
