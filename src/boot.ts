@@ -1,6 +1,6 @@
 /**
- * The executable's first script. Compiles the main script with what V8 kept of runs of it at build time, so that a plugin
- * call compiles hardly anything; without that (another architecture's build) it is compiled as any script.
+ * The executable's first script. Loads the main script as V8 compiled it at build time, so that a plugin call compiles hardly
+ * anything; without that (another architecture's build) it is compiled as any script.
  */
 const { getRawAsset } = process.getBuiltinModule("node:sea");
 const { Script } = process.getBuiltinModule("node:vm");

@@ -33,7 +33,7 @@ async function build(dir: string, name: string, arch: Architecture): Promise<Buf
   mkdirSync(process.env.TMPDIR);
   try {
     const output = join(dir, name);
-    await writeExecutable(await productParts(INFO, arch), output);
+    await writeExecutable(productParts(INFO, arch), output);
     return readFileSync(output);
   } finally {
     if (previous === undefined) delete process.env.TMPDIR;
