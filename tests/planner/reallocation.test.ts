@@ -316,6 +316,54 @@ test("R5 holes between blocks that the original left are dealt though their netw
   assert.equal(allocationsOf(made, IP), [...blocks, "node-c 10.10.0.9-10.10.0.16"]);
 });
 
+const LEFT_PREFIXES = ["node-a 10.10.0.0/24", "node-b 10.10.1.0/24"];
+
+/** Static allocations of a spec of /25 prefixes, over /24 prefixes that the original left, and what node-c gets by it. */
+const OF_A_REFUSED_SPEC: readonly (readonly [string, Record<string, string>, string])[] = [
+  ["for the new node", { nodeName: "node-c", prefix: "10.10.4.0/25" }, "10.10.2.0/24"],
+  ["for a node that has another one", { nodeName: "node-a", prefix: "10.10.4.128/25" }, "10.10.2.0/24"],
+  ["for no node, where the next prefix is", { prefix: "10.10.2.128/25" }, "10.10.3.0/24"],
+];
+
+for (const [what, item, expected] of OF_A_REFUSED_SPEC) {
+  test(`R5 a static allocation ${what} is not dealt by a spec that is not accepted over what the original left`, () => {
+    const made = cluster("node-a", "node-b", "node-c");
+    const spec = { cidr: "10.10.0.0/16", perNodeNetworkPrefix: 25, staticAllocations: [item] };
+    const allocations = LEFT_PREFIXES.map((text) => {
+      const [nodeName = "", prefix = ""] = text.split(" ");
+      return { nodeName, prefix };
+    });
+    made.addPool("CIDRPool", "pool1", spec).status = { allocations };
+    made.settle();
+    const dealt = [...LEFT_PREFIXES, `node-c ${expected}`];
+    assert.equal(allocationsOf(made, CIDR), dealt);
+    assert.is(conditionOf(made, CIDR, "Ready")?.reason, "WouldMoveBlocks");
+
+    made.edit(CIDR, { cidr: "10.10.0.0/16", perNodeNetworkPrefix: 24 });
+    made.settle();
+    assert.equal(allocationsOf(made, CIDR), dealt);
+    assert.is(conditionOf(made, CIDR, "Ready")?.status, "True");
+  });
+}
+
+test("R5 a node that comes back gets what it had, beside a static allocation of a spec that is not accepted", () => {
+  const made = cluster("node-a", "node-b");
+  made.delayMs = 1000;
+  const staticAllocations = [{ nodeName: "node-b", prefix: "10.10.4.0/25" }];
+  const pool = made.addPool("CIDRPool", "pool1", { cidr: "10.10.0.0/16", perNodeNetworkPrefix: 25, staticAllocations });
+  pool.status = {
+    allocations: [
+      { nodeName: "node-a", prefix: "10.10.0.0/24" },
+      { nodeName: "node-b", prefix: "10.10.5.0/24" },
+    ],
+  };
+  made.nodes.delete("node-b");
+  made.settle();
+  made.addNode("node-b");
+  made.settle();
+  assert.equal(allocationsOf(made, CIDR), ["node-a 10.10.0.0/24", "node-b 10.10.5.0/24"]);
+});
+
 test("R5 an invalid spec over what the original left takes nothing away", () => {
   const made = takenOver({ ...IPPOOL, perNodeBlockSize: 0 }, TWO_BLOCKS, ["node-a", "node-b", "node-c"]);
   assert.equal(allocationsOf(made, IP), TWO_BLOCKS);

@@ -151,8 +151,7 @@ function holderOf(block: Range, ...lists: readonly (readonly Held[])[]): string 
 }
 
 /** Indexes of the blocks that may be dealt: nobody has an address of them, nothing is set aside in them, they are usable. */
-function freeIndexes({ division, usability, statics }: Terms, taken: Occupied): IntervalSet {
-  const aside = statics.filter(({ block }) => block.family === division.family).map(({ block }) => block);
+function freeIndexes({ division, usability, aside }: Terms, taken: Occupied): IntervalSet {
   const indexes = [...taken.of(division.family).intervals, ...aside].flatMap(
     (interval) => indexesTouched(division, interval) ?? [],
   );

@@ -1,8 +1,9 @@
 /** The terms by which a pool's blocks are dealt: a spec, how it divides its network, what it sets aside. */
-import { type Division, divisionOf } from "../api/division.ts";
+import { type Division, divisionOf, indexOf } from "../api/division.ts";
 import { toAppliedSpec } from "../api/in_force.ts";
 import type { AppliedSpec, NodeSelector, PoolSpec } from "../api/types.ts";
 import { Usability } from "../api/usability.ts";
+import type { Range } from "../ip/address.ts";
 import {
   type Held,
   type StaticBlock,
@@ -19,7 +20,10 @@ export interface Terms {
   readonly spec: AppliedSpec;
   readonly division: Division;
   readonly usability: Usability;
+  /** The static allocations that are blocks of the division: all of them, unless it was inferred. */
   readonly statics: readonly StaticBlock[];
+  /** What the spec sets aside, blocks of the division or not: no other block with an address of it is dealt. */
+  readonly aside: readonly Range[];
   readonly staticByNode: ReadonlyMap<string, StaticBlock>;
   readonly staticByFirst: ReadonlyMap<bigint, StaticBlock>;
 }
@@ -44,13 +48,16 @@ export function inferredTerms(spec: AppliedSpec, division: Division): Terms {
 }
 
 function makeTerms(spec: AppliedSpec, division: Division, inferred: boolean): Terms {
-  const statics = staticBlocksOf(spec);
+  const written = staticBlocksOf(spec);
+  // By an inferred division the spec itself is not accepted: a prefix dealt by it would be lost with its next edit (R5).
+  const statics = inferred ? written.filter(({ block }) => indexOf(division, block) !== undefined) : written;
   return {
     inferred,
     spec,
     division,
     usability: new Usability(spec, division),
     statics,
+    aside: written.map(({ block }) => block).filter(({ family }) => family === division.family),
     staticByNode: new Map(statics.filter(({ nodeName }) => nodeName !== "").map((item) => [item.nodeName, item])),
     staticByFirst: new Map(statics.map((item) => [item.block.first, item])),
   };
