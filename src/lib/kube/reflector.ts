@@ -1,9 +1,9 @@
 /** Keeps a store equal to what the API server has of one kind: a consistent list, then a watch that never stays silent. */
-import { ok, type Result } from "../result.ts";
+import { fail, ok, type Result } from "../result.ts";
 import { Backoff, type BackoffOptions } from "./backoff.ts";
 import type { KubeClient, WatchEvent } from "./client.ts";
 import { type Clock, sleep, systemClock } from "./clock.ts";
-import type { KubeError } from "./error.ts";
+import { type KubeError, localError } from "./error.ts";
 import { type KubeObject, keyOf, type Resource, type Selection } from "./object.ts";
 import { Store, type Stored, type StoreView } from "./store.ts";
 
@@ -38,6 +38,8 @@ export interface ReflectorObserver {
   watching?(resourceVersion: string): void;
 }
 
+/** A server that ends watches sooner than this, in milliseconds, and says nothing in them, is not asked again at once. */
+const SHORT_MS = 1000;
 const INITIAL_END = "k8s.io/initial-events-end";
 
 /** One reflector; {@link Reflector.run} does the work. */
@@ -133,7 +135,7 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
       this.#streaming = false;
       return ok(undefined);
     }
-    return ended;
+    return ended.ok && !listed ? fail(localError("malformed", "the streaming list ended before it was whole")) : ended;
   }
 
   #watch(signal: AbortSignal): Promise<Result<void, KubeError>> {
@@ -146,8 +148,10 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
     onEvent: (event: WatchEvent<T>) => void,
   ): Promise<Result<void, KubeError>> {
     const { client, resource, watchSeconds = 300, silenceMs = 90_000, observer } = this.#options;
+    const since = this.#clock.now();
+    let quiet = true;
     observer?.watching?.(from ?? "");
-    return client.watch<T>(resource, {
+    const ended = await client.watch<T>(resource, {
       ...this.#selection(),
       resourceVersion: from,
       initialEvents: from === undefined,
@@ -155,8 +159,13 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
       silenceMs,
       signal,
       clock: this.#clock,
-      onEvent,
+      onEvent: (event) => {
+        quiet = false;
+        onEvent(event);
+      },
     });
+    if (!ended.ok || !quiet || this.#clock.now() - since >= SHORT_MS) return ended;
+    return fail(localError("unreachable", `the watch of ${resource.plural} was ended at once, without an event`));
   }
 
   #take({ type, object }: WatchEvent<T>): void {
