@@ -17,6 +17,7 @@ const SOURCES = {
   kubectl: "scripts/peers/kube, or set KUBEBUILDER_ASSETS",
   loopback: "scripts/peers/cni",
   macvlan: "scripts/peers/cni",
+  openssl: "apt-get install openssl",
   ptp: "scripts/peers/cni",
   script: "apt-get install bsdutils",
   strip: "apt-get install binutils",
