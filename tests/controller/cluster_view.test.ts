@@ -76,7 +76,7 @@ test("a write's answer does not bring back a pool that has gone", () => {
 
 test("what is no pool object is not taken for one, what has a spec of wrong types is", () => {
   const view = viewOf();
-  assert.is(view.read("IPPool", { metadata: { name: "" } }), undefined);
+  assert.is(view.read("IPPool", { metadata: { name: 7 as unknown as string } }), undefined);
   const odd = view.read("IPPool", { metadata: { name: "odd" }, ...{ spec: { subnet: 7 } } });
   assert.ok(odd !== undefined && "unreadable" in odd);
 });

@@ -32,7 +32,11 @@ test("a valid pool is let in without a word", () => {
 
 const INVALID: readonly [what: string, spec: unknown, message: RegExp][] = [
   ["a subnet that is none", { ...SPEC, subnet: "10.0.0.0" }, /spec\.subnet: .*must be a network in CIDR notation/],
-  ["a gateway outside the subnet", { ...SPEC, gateway: "10.1.0.1" }, /spec\.gateway: .*must be an address of 10\.0\.0\.0\/24/],
+  [
+    "a gateway outside the subnet",
+    { ...SPEC, gateway: "10.1.0.1" },
+    /spec\.gateway: .*must be an address of 10\.0\.0\.0\/24/,
+  ],
   ["a block that does not fit", { ...SPEC, perNodeBlockSize: 255 }, /spec\.perNodeBlockSize: .*must be at most 254/],
   ["a member of the wrong type", { ...SPEC, subnet: 10 }, /spec\.subnet: .*must be a string/],
   ["no spec at all", undefined, /spec: Required value/],
@@ -41,7 +45,10 @@ for (const [what, spec, message] of INVALID) {
   test(`${what} is refused, at creation and as an edit, with the field's path`, () => {
     const object = ippool(spec);
     const old = ippool(SPEC);
-    for (const review of [{ operation: "CREATE", object }, { operation: "UPDATE", object, oldObject: old }]) {
+    for (const review of [
+      { operation: "CREATE", object },
+      { operation: "UPDATE", object, oldObject: old },
+    ]) {
       const verdict = reviewPool(review, viewOf());
       assert.is(verdict.allowed, false);
       assert.match(verdict.message ?? "", message);
@@ -104,10 +111,27 @@ test("R5 what cannot be judged yet is allowed with a warning; the rules of the s
 });
 
 const ODD: readonly [what: string, object: Json, warning: RegExp][] = [
-  ["the misspelt defautGateway", ippool({ ...SPEC, gateway: "10.0.0.1", defautGateway: true }), /misspelling of defaultGateway/],
+  [
+    "the misspelt defautGateway",
+    ippool({ ...SPEC, gateway: "10.0.0.1", defautGateway: true }),
+    /misspelling of defaultGateway/,
+  ],
   ["a gateway that is no host's address", ippool({ ...SPEC, gateway: "10.0.0.255" }), /is no host's address/],
-  ["blocks without usable addresses", ippool({ ...SPEC, perNodeExclusions: [{ startIndex: 0, endIndex: 3 }] }), /cover every address/],
-  ["a pool too small for the nodes", ippool({ ...SPEC, nodeSelector: undefined, subnet: "10.0.0.0/29", exclusions: [{ startIP: "10.0.0.1", endIP: "10.0.0.6" }] }), /no free block|no usable address/],
+  [
+    "blocks without usable addresses",
+    ippool({ ...SPEC, perNodeExclusions: [{ startIndex: 0, endIndex: 3 }] }),
+    /cover every address/,
+  ],
+  [
+    "a pool too small for the nodes",
+    ippool({
+      ...SPEC,
+      nodeSelector: undefined,
+      subnet: "10.0.0.0/29",
+      exclusions: [{ startIP: "10.0.0.1", endIP: "10.0.0.6" }],
+    }),
+    /no free block|no usable address/,
+  ],
 ];
 for (const [what, object, warning] of ODD) {
   test(`${what}: legal, with a warning`, () => {

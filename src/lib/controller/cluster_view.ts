@@ -73,7 +73,8 @@ export class ClusterView {
   read(kind: PoolKind, object: NamedObject): PoolObject | undefined {
     const { name, uid, resourceVersion } = object.metadata;
     const known = this.pool(`${kind}/${name}`);
-    if (known?.metadata.uid === uid && known?.metadata.resourceVersion === resourceVersion) return known;
+    const isKnown = known?.metadata.uid === uid && known?.metadata.resourceVersion === resourceVersion;
+    if (known !== undefined && isKnown) return known;
     // Items of a list have neither member.
     const read = readPool({ ...object, apiVersion: API_VERSION, kind });
     return read.ok ? read.value : undefined;
