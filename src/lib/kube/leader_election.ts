@@ -132,7 +132,7 @@ export class LeaderElection {
     const { clock, retryPeriodMs, renewDeadlineMs, identity } = this.#options;
     for (;;) {
       const left = (this.#renewedAt ?? 0) + renewDeadlineMs - clock.now();
-      await sleep(clock, Math.min(retryPeriodMs, left), finished);
+      await sleep(clock, Math.max(0, Math.min(retryPeriodMs, left)), finished);
       if (finished.aborted) return true;
       if (!this.mayWrite()) return false;
       const renewed = await this.#try(Math.min(left, renewDeadlineMs / 2));
