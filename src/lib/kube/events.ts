@@ -66,6 +66,7 @@ export class EventRecorder {
   readonly #spent = new Map<string, number>();
   readonly #abort = new AbortController();
   #sending: Promise<void> | undefined;
+  #current: Entry | undefined;
 
   constructor(options: EventRecorderOptions) {
     this.#options = {
@@ -77,6 +78,11 @@ export class EventRecorder {
       date: () => new Date(),
       ...options,
     };
+  }
+
+  /** Events that are not sent yet. */
+  get waiting(): number {
+    return this.#waiting.size + (this.#current === undefined ? 0 : 1);
   }
 
   /** Notes an event and returns at once. */
@@ -137,7 +143,9 @@ export class EventRecorder {
       const [entry] = this.#waiting.values();
       if (entry === undefined || signal.aborted) return;
       this.#waiting.delete(entry.id);
+      this.#current = entry;
       await this.#deliver(entry, signal);
+      this.#current = undefined;
     }
   }
 
