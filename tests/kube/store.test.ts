@@ -3,11 +3,11 @@ import * as assert from "uvu/assert";
 import { type Change, Store } from "../../src/lib/kube/store.ts";
 
 interface Thing {
-  readonly metadata: { readonly name: string; readonly resourceVersion: string };
+  readonly metadata: { readonly name: string; readonly resourceVersion: string; readonly uid: string };
 }
 
-function thing(name: string, resourceVersion: string): Thing {
-  return { metadata: { name, resourceVersion } };
+function thing(name: string, resourceVersion: string, uid = "u"): Thing {
+  return { metadata: { name, resourceVersion, uid } };
 }
 
 /** A store and what it told, as "type key before>now". */
@@ -51,6 +51,13 @@ test("a whole list tells only how it differs from what is known", () => {
   );
   assert.equal(told.sort(), ["added new >2", "deleted gone 1>", "updated changed 1>2"]);
   assert.equal([...store.keys()].sort(), ["changed", "new", "same"]);
+});
+
+test("an object that was deleted and made anew unnoticed is told as deleted and added", () => {
+  const { store, told } = watched();
+  store.put("a", thing("a", "1", "first"));
+  store.replace(new Map([["a", thing("a", "5", "second")]]));
+  assert.equal(told, ["added a >1", "deleted a 1>", "added a >5"]);
 });
 
 test("who subscribes later is told of what is there, and of nothing after the end", () => {

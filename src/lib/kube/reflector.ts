@@ -12,6 +12,8 @@ export interface ReflectorOptions<T extends KubeObject, S extends Stored> extend
   readonly resource: Resource;
   /** What of an object is kept; of the rest only what the store holds stays in memory. */
   readonly keep: (object: T) => S;
+  /** Whether to ask for streaming lists, where the server has them. Default true. */
+  readonly streaming?: boolean;
   /** Objects a page of a list. Default 500. */
   readonly pageSize?: number;
   /** The server ends a watch after between this and twice this many seconds. Default 300. */
@@ -54,12 +56,13 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
   /** The moment that the store shows; none when a list is due. */
   #version: string | undefined;
   /** Whether the server may be asked for a streaming list: until it refuses. */
-  #streaming = true;
+  #streaming: boolean;
   /** Whether the next list is to come at once: a list in pages took longer than the server remembers. */
   #unpaged = false;
 
   constructor(options: ReflectorOptions<T, S>) {
     this.#options = options;
+    this.#streaming = options.streaming ?? true;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
     this.#backoff = new Backoff({ firstMs: 500, longestMs: 30_000, ...options.backoff, random: this.#random });

@@ -47,8 +47,13 @@ export class Store<S extends Stored> implements StoreView<S> {
     return () => this.#handlers.delete(handler);
   }
 
-  /** Takes what an event says; a version that is known already changes nothing. */
+  /**
+   * Takes what an event says; a version that is known already changes nothing. Another object of the same name is told as
+   * what it is: one that went, and one that came.
+   */
   put(key: string, now: S): void {
+    const known = this.#objects.get(key);
+    if (known?.metadata.uid !== now.metadata.uid) this.remove(key);
     const before = this.#objects.get(key);
     this.#objects.set(key, now);
     if (before === undefined) this.#tell({ type: "added", key, now });
