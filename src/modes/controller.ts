@@ -110,7 +110,7 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
   let outcome: Result<undefined, string> = served.ok ? ok(undefined) : served;
   if (served.ok) {
     closings.push(...served.value);
-    await Promise.race([controller.synced(), aborted(both)]);
+    await controller.synced(both);
     if (!stop.aborted) {
       log.info("Nodes and pools are known", {
         nodes: controller.view.nodes().length,
@@ -231,11 +231,4 @@ function recordEvents(client: KubeClient, log: Log): EventRecorder {
 
 function subjectOf({ kind, metadata: { name, uid } }: PoolObject, namespace: string) {
   return { apiVersion: API_VERSION, kind, namespace, name, uid };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

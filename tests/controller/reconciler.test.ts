@@ -36,9 +36,11 @@ test("a pool that is gone needs nothing", async () => {
   assert.equal(cluster.requests, []);
 });
 
-test("a pool that goes while its status is written needs nothing either", async () => {
+test("a pool that goes while its status is written is looked at once more, and found gone", async () => {
   const cluster = clusterOf(["node-a"]);
   cluster.failing.set("put", "notFound");
+  assert.not((await cluster.reconcile(KEY)).ok);
+  cluster.removePool("IPPool", "pool1");
   const done = await cluster.reconcile(KEY);
   assert.ok(done.ok && done.value.outcome === "gone");
 });

@@ -89,9 +89,10 @@ export class Controller {
     return missing.length === 0 ? undefined : `${missing.map(([name]) => name).join(", ")} not read yet`;
   }
 
-  /** Resolves when everything was read once; never rejects. */
-  async synced(): Promise<void> {
-    await Promise.all(Object.values(this.#reflectors).map(({ synced }) => synced));
+  /** Resolves when everything was read once, or the signal is aborted; never rejects. */
+  async synced(signal: AbortSignal): Promise<void> {
+    const all = Promise.all(Object.values(this.#reflectors).map(({ synced }) => synced));
+    await Promise.race([all, aborted(signal)]);
   }
 
   /** Follows nodes and pools until the signal is aborted. */
@@ -141,8 +142,9 @@ export class Controller {
     const seconds = (performance.now() - began) / 1000;
     if (!done.ok) {
       const { code, message } = done.error;
-      // Somebody changed the pool meanwhile: the watch brings what it is now.
-      if (code === "conflict") log.info("A pool was changed meanwhile", { pool: key, err: message }, 2);
+      // The watch brings what has become of the pool.
+      const isOvertaken = code === "conflict" || code === "notFound";
+      if (isOvertaken) log.info("A pool was changed meanwhile", { pool: key, err: message }, 1);
       else log.error("A pool's status could not be brought up to date", { pool: key, err: message });
       observer?.reconciled(key, seconds, "failed");
       return "retry";

@@ -9,15 +9,15 @@ import type { PoolApi } from "./pool_api.ts";
 export class PodCheck {
   readonly #api: Pick<PoolApi, "podsOn">;
   readonly #log: Log;
-  #forbidden = false;
+  #forbidden: boolean | undefined;
 
   constructor(api: Pick<PoolApi, "podsOn">, log: Log) {
     this.#api = api;
     this.#log = log;
   }
 
-  /** Whether pods may not be listed, as far as is known. */
-  get forbidden(): boolean {
+  /** Whether pods may not be listed; undefined before anybody has tried. */
+  get forbidden(): boolean | undefined {
     return this.#forbidden;
   }
 
@@ -41,7 +41,7 @@ export class PodCheck {
   }
 
   #noteForbidden(message: string): void {
-    if (!this.#forbidden) {
+    if (this.#forbidden !== true) {
       this.#log.warning("Released blocks rest for the delay only, whether pods use them or not", { err: message });
     }
     this.#forbidden = true;

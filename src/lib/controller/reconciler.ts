@@ -69,7 +69,8 @@ export class Reconciler {
    * Plans the pool and writes its status if and only if it changes.
    *
    * @param key `kind/name`
-   * @returns an error when the pool has to be tried again: code `conflict` when it was changed meanwhile.
+   * @returns an error when the pool has to be tried again: code `conflict` when it was changed meanwhile, `notFound`
+   *   when it has gone.
    */
   async reconcile(key: string, signal: AbortSignal): Promise<Result<Reconciled, KubeError>> {
     const { view } = this.#options;
@@ -86,7 +87,7 @@ export class Reconciler {
     if (!changed) return ok({ againAfterMs, outcome: "unchanged", concerned: [] });
 
     const written = await this.#write(pool, status, signal);
-    if (!written.ok) return written.error.code === "notFound" ? ok(GONE) : written;
+    if (!written.ok) return written;
     const { allocated, free, resting } = blocks;
     this.#options.log.info("Wrote a pool's status", { pool: key, allocated, free, resting });
     for (const event of events) this.#options.record(pool, event);
@@ -119,13 +120,16 @@ export class Reconciler {
   #planOnce(pool: PoolObject, nodes: readonly NodeInfo[], uses: PodUses): Plan {
     const { view, releaseDelayMs, now } = this.#options;
     const id = idOf(pool);
+    // Where nobody has tried yet, what the leader before found out holds.
+    const podsForbidden =
+      this.#pods.forbidden ?? pool.status?.conditions?.some(({ type }) => type === "PodsUnchecked") ?? false;
     const podUse = (entry: Released<Allocation>): PodUse => uses.get(entry) ?? "unknown";
     return plan(
       {
         pool,
         nodes,
         now: now(),
-        rest: { ...this.#clock.rules(id, releaseDelayMs, podUse), podsForbidden: this.#pods.forbidden },
+        rest: { ...this.#clock.rules(id, releaseDelayMs, podUse), podsForbidden },
         overlapsWith: view.overlapsOf(poolKey(pool)),
       },
       this.#memory(poolKey(pool)),
