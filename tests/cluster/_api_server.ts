@@ -77,7 +77,7 @@ export class ApiServer {
   /** A kubeconfig for a user of the token file, or for a proxy in front of this server. */
   config(token = ADMIN_TOKEN, server = this.url): KubeConfig {
     const config = new KubeConfig();
-    const cluster = { name: "test", server, caFile: this.caFile, skipTLSVerify: false, tlsServerName: "127.0.0.1" };
+    const cluster = { name: "test", server, caFile: this.caFile, skipTLSVerify: false };
     config.loadFromClusterAndUser(cluster, { name: "user", token });
     return config;
   }
@@ -113,8 +113,8 @@ export class ApiServer {
     writeFileSync(this.kubeconfig, this.config().exportConfig(), { mode: 0o600 });
   }
 
-  /** Ends kube-apiserver; its data stays. */
-  async stopApi(signal: NodeJS.Signals = "SIGTERM"): Promise<void> {
+  /** Ends kube-apiserver; its data stays. On SIGTERM it waits for a minute for watches to end. */
+  async stopApi(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     await end(this.#api, signal);
     this.#api = undefined;
   }
