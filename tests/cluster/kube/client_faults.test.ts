@@ -1,10 +1,12 @@
 /** The client against servers that refuse, stall, and break off, and whose certificates and tokens change. */
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer as createProxy } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TLSSocket } from "node:tls";
 import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -253,6 +255,74 @@ test("a certificate authority that changes is trusted with new connections, and 
   await client.close();
   await end(server);
   assert.equal(codes, ["unreachable", "ok", "unreachable"]);
+});
+
+test("a client certificate that changes is shown on new connections", async () => {
+  const { cert, key, certFile: caFile } = makeCertificate(directory, "server");
+  const seen: string[] = [];
+  const server = createServer({ cert, key, requestCert: true, rejectUnauthorized: false }, (question, answer) => {
+    seen.push(String((question.socket as TLSSocket).getPeerCertificate().subject.CN));
+    answer.end(JSON.stringify(object("a", "1")));
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const [certFile, keyFile] = [join(directory, "client.crt"), join(directory, "client.key")];
+  const use = (name: string): void => {
+    const made = makeCertificate(directory, name);
+    writeFileSync(certFile, made.cert);
+    writeFileSync(keyFile, made.key);
+  };
+  use("alice");
+  const config = new KubeConfig();
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  config.loadFromClusterAndUser(
+    { name: "c", server: url, caFile, skipTLSVerify: false },
+    { name: "u", certFile, keyFile },
+  );
+  const clock = new FakeClock();
+  const client = new KubeClient(new Connection(config, { userAgent: "test", clock }));
+  assert.ok((await client.get(THINGS, A)).ok);
+  use("bob");
+  clock.jump(10_000);
+  assert.ok((await client.get(THINGS, A)).ok);
+  await client.close();
+  await end(server);
+  assert.equal(seen, ["alice", "bob"]);
+});
+
+test("a server behind a path is asked below it", async () => {
+  await withServer([json(object("a", "1"))], async (faults) => {
+    const config = faults.config();
+    Object.assign(config.getCurrentCluster() ?? {}, { server: `${faults.url}/k8s/clusters/c-1/` });
+    assert.ok((await faults.client({}, config).get(THINGS, A)).ok);
+    assert.is(faults.asked[0]?.url.pathname, "/k8s/clusters/c-1/apis/example.com/v1/namespaces/default/things/a");
+  });
+});
+
+test("a cluster's proxy-url is the way to its server", async () => {
+  const { server, url, ca } = await secureServer("proxied");
+  const tunnels: string[] = [];
+  const proxy = createProxy();
+  proxy.on("connect", ({ url: to = "" }, near) => {
+    tunnels.push(to);
+    const far = connect(Number(to.split(":")[1]), "127.0.0.1", () => {
+      near.write("HTTP/1.1 200 OK\r\n\r\n");
+      far.pipe(near);
+      near.pipe(far);
+    });
+    near.on("error", () => far.destroy());
+    far.on("error", () => near.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  const proxyUrl = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser({ name: "c", server: url, caFile: ca, skipTLSVerify: false, proxyUrl }, { name: "u" });
+  const client = new KubeClient(new Connection(config, { userAgent: "test" }));
+  assert.ok((await client.get(THINGS, A)).ok);
+  await client.close();
+  proxy.closeAllConnections();
+  proxy.close();
+  await end(server);
+  assert.equal(tunnels, [url.replace("https://", "")]);
 });
 
 test("R13 a server's certificate that only NODE_EXTRA_CA_CERTS vouches for is not trusted", async () => {

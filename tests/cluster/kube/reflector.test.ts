@@ -152,6 +152,37 @@ test("metadata only, by selectors: a change of what is not selected is not heard
   });
 });
 
+for (const streaming of [true, false]) {
+  test(`a list of ten megabytes is known whole (${streaming ? "streaming" : "in pages"})`, async () => {
+    const namespace = await freshNamespace();
+    for (let i = 0; i < 20; i++) await write(namespace, `big-${i}`, `${i} `.padEnd(500_000, "x"));
+    await withReflector({ namespace, streaming, pageSize: 7 }, async ({ reflector, failures }) => {
+      await reflector.synced;
+      assert.equal(failures, []);
+      assert.equal(held(reflector), await truth(namespace));
+      assert.is(reflector.store.size, 20);
+    });
+    for (let i = 0; i < 20; i++) await remove(namespace, `big-${i}`);
+  });
+}
+
+test("a server whose streaming lists are turned off is asked for pages", async () => {
+  const other = await ApiServer.start({ flags: ["--feature-gates=WatchList=false"] });
+  try {
+    const far = other.client();
+    const metadata = { name: "a", labels: { of: "reflector-test" } };
+    value(await far.create(CONFIG_MAPS, "default", { metadata, data: { v: "1" } }));
+    await withReflector({ namespace: "default", client: far }, async ({ reflector, changes, failures }) => {
+      await reflector.synced;
+      await write("default", "a", "2", far);
+      await until(() => changes.length === 2);
+      assert.equal([changes, failures], [["added a 1", "updated a 2"], []]);
+    });
+  } finally {
+    await other.remove();
+  }
+});
+
 test("a watch that the server ends goes on without a gap, and without a new list", async () => {
   const namespace = await freshNamespace();
   await withReflector({ namespace, watchSeconds: 1, random: () => 0 }, async ({ changes, lists, failures }) => {
