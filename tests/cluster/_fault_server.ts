@@ -86,6 +86,19 @@ export class FaultServer {
   }
 }
 
+/** Runs `body` with a server that has this script, and stops it. */
+export async function withFaults(
+  script: readonly Fault[],
+  body: (faults: FaultServer) => Promise<void>,
+): Promise<void> {
+  const faults = await FaultServer.start(...script);
+  try {
+    await body(faults);
+  } finally {
+    await faults.stop();
+  }
+}
+
 /** Takes the request and stays silent. */
 export const stall: Fault = () => undefined;
 
