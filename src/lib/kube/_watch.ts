@@ -3,7 +3,7 @@ import { fail, ok, type Result } from "../result.ts";
 import { readStatus } from "./_answer.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import type { HttpAnswer } from "./connection.ts";
-import { type KubeError, localError, type Status, statusError } from "./error.ts";
+import { exceptionText, type KubeError, localError, type Status, statusError } from "./error.ts";
 import type { KubeObject, Selection } from "./object.ts";
 
 /** A BOOKMARK's object has only metadata: its resourceVersion, and annotations. */
@@ -46,7 +46,7 @@ export async function watchEvents<T extends KubeObject>(
   } catch (error) {
     if (signal.aborted) return fail(localError("aborted", `${what}: given up`));
     if (silence.dead) return fail(localError("unreachable", `${what}: nothing came for ${silenceMs} ms`));
-    return fail(localError("unreachable", `${what}: ${error instanceof Error ? error.message : String(error)}`));
+    return fail(localError("unreachable", `${what}: ${exceptionText(error)}`));
   } finally {
     silence.end();
   }

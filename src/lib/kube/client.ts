@@ -3,7 +3,7 @@ import { fail, ok, type Result } from "../result.ts";
 import { encodeQuery, readJson, readStatus } from "./_answer.ts";
 import { type WatchRequest, watchEvents } from "./_watch.ts";
 import type { Connection, HttpAnswer, HttpRequest } from "./connection.ts";
-import { type KubeError, localError, type Status } from "./error.ts";
+import { exceptionText, type KubeError, localError, type Status } from "./error.ts";
 import {
   type KubeObject,
   type ListPage,
@@ -180,7 +180,7 @@ export class KubeClient {
     } catch (error) {
       if (signal?.aborted) return fail(localError("aborted", `${what}: given up`));
       if (limit.aborted) return fail(localError("unreachable", `${what}: no answer within ${timeoutMs} ms`));
-      return fail(localError("unreachable", `${what}: ${error instanceof Error ? error.message : String(error)}`));
+      return fail(localError("unreachable", `${what}: ${exceptionText(error)}`));
     }
   }
 }

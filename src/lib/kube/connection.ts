@@ -52,15 +52,15 @@ export class Connection {
   /**
    * Sends a request. An answer 401 makes the credentials be read again, and the request sent once more if they differ.
    *
-   * @returns `credentials` when these cannot be read.
-   * @throws what undici throws when there is no answer.
+   * @returns `credentials` when these cannot be read, and never could.
+   * @throws what undici throws when there is no answer, or the signal's reason.
    */
   async send(request: HttpRequest): Promise<Result<HttpAnswer, KubeError>> {
-    const credentials = await this.#present(this.#credentialsMs);
+    const credentials = await abortable(this.#present(this.#credentialsMs), request.signal);
     if (!credentials.ok) return credentials;
     const answer = await this.#dispatch(request, credentials.value);
     if (answer.statusCode !== 401) return ok(answer);
-    const anew = await this.#present(0);
+    const anew = await abortable(this.#present(0), request.signal);
     if (!anew.ok || sameIdentity(anew.value, credentials.value)) return ok(answer);
     await answer.body.dump();
     return ok(await this.#dispatch(request, anew.value));
@@ -98,9 +98,10 @@ export class Connection {
 
   async #read(): Promise<Result<Credentials, KubeError>> {
     const read = await readCredentials(this.#config);
-    if (!read.ok) return read;
-    if (this.#closed) return fail(localError("aborted", "the client is closed"));
     const before = this.#credentials;
+    // Files may be missing while they are replaced; what was known may still do.
+    if (!read.ok) return before === undefined ? read : ok(before);
+    if (this.#closed) return fail(localError("aborted", "the client is closed"));
     if (before?.fingerprint !== read.value.fingerprint) {
       // What runs on the former connections may end there: a watch, for one, within its time.
       this.#dispatcher?.close().catch(() => undefined);
@@ -110,6 +111,16 @@ export class Connection {
     this.#readAt = this.#clock.now();
     return read;
   }
+}
+
+/** The same promise, until the signal is aborted: a credential plugin may hang. @throws the signal's reason. */
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
 }
 
 function sameIdentity(one: Credentials, other: Credentials): boolean {

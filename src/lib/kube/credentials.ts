@@ -5,7 +5,7 @@ import type { RequestOptions } from "node:https";
 import { rootCertificates } from "node:tls";
 import type { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { fail, ok, type Result } from "../result.ts";
-import { type KubeError, localError } from "./error.ts";
+import { exceptionText, type KubeError, localError } from "./error.ts";
 
 /** The options of node:tls that a kubeconfig decides. */
 export interface TlsOptions {
@@ -35,8 +35,7 @@ export async function readCredentials(config: KubeConfig): Promise<Result<Creden
     const fingerprint = createHash("sha256").update(JSON.stringify(tls)).digest("hex");
     return ok({ tls, fingerprint, headers: { ...headersOf(applied), ...(await tokenOf(config)) } });
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return fail(localError("credentials", `the credentials cannot be read: ${message}`));
+    return fail(localError("credentials", `the credentials cannot be read: ${exceptionText(error)}`));
   }
 }
 

@@ -71,6 +71,12 @@ export function statusError(what: string, status: Status, retryAfter?: string): 
   };
 }
 
+/** What an exception says; where several addresses were tried, what the first one did. */
+export function exceptionText(error: unknown): string {
+  if (error instanceof AggregateError && error.message === "") return exceptionText(error.errors[0]);
+  return error instanceof Error ? error.message : String(error);
+}
+
 const BY_STATUS: Readonly<Record<number, KubeErrorCode>> = {
   400: "invalid",
   401: "unauthorized",

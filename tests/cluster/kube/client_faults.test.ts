@@ -109,6 +109,8 @@ test("a call whose signal was aborted before is not sent", async () => {
 test("a server that nobody listens for is unreachable", async () => {
   const faults = await FaultServer.start();
   const config = faults.config();
+  // A name with several addresses, each of which is tried.
+  Object.assign(config.getCurrentCluster() ?? {}, { server: faults.url.replace("127.0.0.1", "localhost") });
   await faults.stop();
   const client = new KubeClient(new Connection(config, { userAgent: "test" }));
   const got = await client.get(THINGS, A);

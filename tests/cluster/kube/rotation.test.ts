@@ -68,6 +68,33 @@ test("a token that is refused is read again at once, and the call sent once more
   });
 });
 
+test("a token file that is gone for a while leaves the token that is known", async () => {
+  const file = join(directory, "token-3");
+  const clock = new FakeClock();
+  await withFaults([], async (faults) => {
+    faults.otherwise = json(object("a", "1"));
+    writeFileSync(file, "known");
+    const client = faults.client({ clock }, tokenConfig(faults, file));
+    await client.get(THINGS, A);
+    rmSync(file);
+    clock.jump(10_000);
+    assert.ok((await client.get(THINGS, A)).ok);
+    assert.equal(bearer(faults), ["Bearer known", "Bearer known"]);
+  });
+});
+
+test("a credential plugin that hangs does not hold a call up longer than its time", async () => {
+  const plugin = join(directory, "hanging-plugin");
+  writeFileSync(plugin, "#!/bin/sh\nexec sleep 1\n", { mode: 0o755 });
+  await withFaults([], async (faults) => {
+    const config = faults.config();
+    Object.assign(config.getCurrentUser() ?? {}, { exec: { command: plugin } });
+    const got = await faults.client({}, config).get(THINGS, A, { timeoutMs: 50 });
+    assert.match(got.ok ? "" : got.error.message, /no answer within 50 ms/);
+    assert.is(faults.asked.length, 0);
+  });
+});
+
 test("a token file that is missing is an error that names it, and no call is sent without a token", async () => {
   await withFaults([], async (faults) => {
     const client = faults.client({}, tokenConfig(faults, join(directory, "missing")));
