@@ -6,6 +6,7 @@ import type { KubeError } from "../../src/lib/kube/error.ts";
 import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
 import type { Result } from "../../src/lib/result.ts";
 import { type Crd, readCrd } from "../api/_crd.ts";
+import { ApiServer, type ApiServerOptions } from "./_api_server.ts";
 
 export type Kind = "IPPool" | "CIDRPool";
 export type Json = Readonly<Record<string, unknown>>;
@@ -196,4 +197,20 @@ export async function installCrd(client: KubeClient, crd: Crd): Promise<void> {
 /** Puts both of the project's CRDs in place. */
 export async function installCrds(client: KubeClient): Promise<void> {
   for (const kind of ["IPPool", "CIDRPool"] as const) await installCrd(client, readCrd(kind));
+}
+
+/** An API server that has been prepared. Where that fails, nothing of it is left. */
+export async function startWith(
+  prepare: (client: KubeClient) => Promise<void>,
+  options: ApiServerOptions = {},
+): Promise<{ readonly server: ApiServer; readonly client: KubeClient }> {
+  const server = await ApiServer.start(options);
+  try {
+    const client = server.client();
+    await prepare(client);
+    return { server, client };
+  } catch (error) {
+    await server.remove();
+    throw error;
+  }
 }

@@ -3,9 +3,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Json as Member, readVectors, type Step } from "../conformance/vector.ts";
-import { ApiServer } from "./_api_server.ts";
+import type { ApiServer } from "./_api_server.ts";
 import { ControllerProcess } from "./_controller.ts";
-import { installCrds, type Json, type Kind, must, type PoolJson, Pools } from "./_pools.ts";
+import { installCrds, type Json, type Kind, must, type PoolJson, Pools, startWith } from "./_pools.ts";
 
 interface Expected {
   readonly pools: Readonly<Record<string, readonly Json[]>>;
@@ -180,13 +180,11 @@ function canonical(value: unknown): string {
   );
 }
 
-const server = await ApiServer.start();
+const { server, client } = await startWith(installCrds);
 const test = suite("controller vectors on a real API server");
 test.after(() => server.remove());
 
 const vectors = readVectors("controller");
-const client = server.client();
-await installCrds(client);
 for (const [index, vector] of vectors.entries()) {
   test(`${vector.name}: ${vector.why}`, async () => {
     const replay = new Replay(server, await Pools.inNewNamespace(client, `vector-${index}`));

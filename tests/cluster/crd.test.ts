@@ -6,13 +6,21 @@ import { parseAllDocuments } from "yaml";
 import { parsePool } from "../../src/lib/api/parse.ts";
 import { validatePool } from "../../src/lib/api/validate.ts";
 import { type Crd, readCrd } from "../api/_crd.ts";
-import { ApiServer } from "./_api_server.ts";
-import { API_VERSION, installCrd, installCrds, type Json, type Kind, must, type PoolJson, Pools } from "./_pools.ts";
+import {
+  API_VERSION,
+  installCrd,
+  installCrds,
+  type Json,
+  type Kind,
+  must,
+  type PoolJson,
+  Pools,
+  startWith,
+} from "./_pools.ts";
 
-const server = await ApiServer.start();
+const { server, client } = await startWith(installCrds);
 const test = suite("CRDs");
 test.after(() => server.remove());
-const client = server.client();
 
 /** What is refused, by its name; the message that names the field. Every one of them validatePool refuses too. */
 const REFUSED: readonly [what: string, kind: Kind, spec: unknown, message: RegExp][] = [
@@ -217,7 +225,6 @@ function isValid(kind: Kind, spec: unknown): boolean {
   return parsed.ok && validatePool(parsed.value).errors.length === 0;
 }
 
-await installCrds(client);
 const pools = await Pools.inNewNamespace(client, "crds");
 
 for (const [what, kind, spec, message] of REFUSED) {
@@ -248,6 +255,11 @@ test("lists as long as an object can hold are inside the cost that rules may hav
   const exclusions = Array.from({ length: 12_000 }, () => range("10.0.0.1", "10.0.0.2"));
   const routes = Array.from({ length: 12_000 }, () => ({ dst: "10.7.0.0/16" }));
   must(await pools.create("IPPool", "long", ip({ gateway: "10.0.0.1", exclusions, routes })));
+  const perNodeExclusions = Array.from({ length: 25_000 }, () => indexes(1, 2));
+  must(await pools.create("IPPool", "long-indexes", ip({ perNodeExclusions })));
+  must(await pools.create("CIDRPool", "long-indexes", cidr({ perNodeExclusions })));
+  const prefixes = Array.from({ length: 25_000 }, (_, index) => ({ prefix: `10.${index >> 8}.${index & 255}.0/24` }));
+  must(await pools.create("CIDRPool", "long", cidr({ cidr: "10.0.0.0/8", ...statics(...prefixes) })));
 });
 
 /** What a schema can say beyond the types of its fields. */

@@ -208,8 +208,10 @@ export class Controller {
       },
       failed: (during, { code, message }, waitMs) => {
         observer?.watchFailed(resource);
-        const isNews = message !== told;
-        told = message;
+        // The query of a watch has another number each time.
+        const words = message.replaceAll(/\d+/g, "");
+        const isNews = words !== told;
+        told = words;
         if (!isNews || code === "gone") log.info("A watch is begun anew", { resource, err: message, waitMs }, 2);
         else log.warning(`The API server does not let us ${during}; it is tried again`, { resource, err: message });
       },
