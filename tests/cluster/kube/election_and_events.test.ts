@@ -1,4 +1,6 @@
 /** Leader election and the event recorder against a real kube-apiserver. */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -66,6 +68,30 @@ test("of several candidates at once one leads", async () => {
   for (const { stop } of candidates) stop();
   await Promise.all(candidates.map(({ ended }) => ended));
   assert.is((await lease("contended"))?.spec?.holderIdentity, "");
+});
+
+test("R14 a leader that was stopped until another led says that it may not write from the first moment on", async () => {
+  const script = join(import.meta.dirname, "_leader_process.ts");
+  // The deadline is long enough for a busy machine; the stop lasts until the other leads.
+  const times = ["6000", "4000"];
+  const leader = spawn(process.execPath, [script, server.kubeconfig, "stopped", ...times]);
+  let said = "";
+  leader.stdout.on("data", (chunk) => {
+    said += chunk;
+  });
+  const exited = new Promise((resolve) => leader.once("exit", resolve));
+  while (!said.includes("may\n")) await delay(10);
+  leader.kill("SIGSTOP");
+  await delay(100);
+  const before = said.length;
+  const other = candidate("stopped", "other");
+  await other.leads;
+  leader.kill("SIGCONT");
+  await exited;
+  other.stop();
+  await other.ended;
+  // The stop may have come between asking and saying, once: that is what the resourceVersion of a write is for.
+  assert.match(said.slice(before), /^(may\n)?(may not\n)*lost\n$/);
 });
 
 test("an event is stored as the API has it, and counted when it comes again", async () => {
