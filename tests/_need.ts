@@ -7,13 +7,17 @@ const SOURCES = {
   "aarch64-linux-gnu-strip": "apt-get install binutils-aarch64-linux-gnu",
   bridge: "scripts/peers/cni",
   cnitool: "scripts/peers/cni",
+  etcd: "scripts/peers/kube, or set KUBEBUILDER_ASSETS",
   "go-grpc-client": "scripts/peers/go-grpc",
   "go-grpc-server": "scripts/peers/go-grpc",
   "host-local": "scripts/peers/cni",
   ip: "apt-get install iproute2",
   ipvlan: "scripts/peers/cni",
+  "kube-apiserver": "scripts/peers/kube, or set KUBEBUILDER_ASSETS",
+  kubectl: "scripts/peers/kube, or set KUBEBUILDER_ASSETS",
   loopback: "scripts/peers/cni",
   macvlan: "scripts/peers/cni",
+  openssl: "apt-get install openssl",
   ping: "apt-get install iputils-ping",
   ptp: "scripts/peers/cni",
   script: "apt-get install bsdutils",
@@ -23,6 +27,9 @@ const SOURCES = {
 
 /** Where scripts/peers puts the programs of others that it builds. */
 export const PEERS_BIN = join(import.meta.dirname, "../.cache/peers/bin");
+
+/** A folder with etcd, kube-apiserver and kubectl, as envtest has it: used instead of those that scripts/peers builds. */
+const ASSETS = process.env.KUBEBUILDER_ASSETS;
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -44,7 +51,8 @@ export function need(tool: keyof typeof SOURCES | "root"): string {
 
 function candidates(tool: string): string[] {
   if (tool.includes("/")) return [join(ROOT, tool)];
-  return [PEERS_BIN, ...(process.env.PATH ?? "").split(delimiter)].map((directory) => join(directory, tool));
+  const assets = ASSETS ? [ASSETS] : [];
+  return [...assets, PEERS_BIN, ...(process.env.PATH ?? "").split(delimiter)].map((directory) => join(directory, tool));
 }
 
 function isExecutable(path: string): boolean {

@@ -2,6 +2,7 @@
 import { BUILD } from "../version.ts";
 
 const ROLES: Readonly<Record<string, string>> = {
+  controller: "divide a cluster's pools among its nodes, and validate pools as a webhook",
   help: "show this, or with a command's name its flags",
   inspect: "show pools, reservations and what does not fit, from the running daemon or from its store",
   install: "copy this executable and its configuration to where the container runtime looks for CNI plugins",

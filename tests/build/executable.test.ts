@@ -152,7 +152,7 @@ test("an unknown role is an error that names the closest", () => {
 test("an unknown role that resembles none is an error that lists all", () => {
   const { status, stderr } = run(PRODUCT, ["../../evil"]);
   assert.is(status, 2);
-  assert.match(stderr, /^nv-ipam: unknown command "\.\.\/\.\.\/evil": known are help, .*version\n$/);
+  assert.match(stderr, /^nv-ipam: unknown command "\.\.\/\.\.\/evil": known are controller, .*version\n$/);
 });
 
 test("the plugin is no command", () => {

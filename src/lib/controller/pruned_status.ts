@@ -1,0 +1,36 @@
+/**
+ * Keeps what a status says where the cluster's CRD does not: the original's schema knows status.allocations only, and the API
+ * server cuts off the rest of what is written.
+ */
+import type { AnyPoolStatus, PoolObject } from "../api/types.ts";
+
+/** Statuses whose writing lost members, by the pool's UID. What they say lasts as long as this process. */
+export class PrunedStatus {
+  readonly #written = new Map<string, AnyPoolStatus>();
+
+  /** Remembers a status whose writing lost members. */
+  keep(uid: string, written: AnyPoolStatus): void {
+    this.#written.set(uid, written);
+  }
+
+  /** A status of this pool was stored as it was written. */
+  drop(uid: string): void {
+    this.#written.delete(uid);
+  }
+
+  /** The pool with the members of its status that were cut off. Allocations are always what the API server says. */
+  restore(pool: PoolObject): PoolObject {
+    const written = this.#written.get(pool.metadata.uid ?? "");
+    // status.blocks is in every status that the planner makes.
+    if (written === undefined || pool.status?.blocks !== undefined) return pool;
+    const { allocations: _, ...rest } = written;
+    const { allocations } = pool.status ?? {};
+    // The planner gave the status of the pool's kind.
+    return { ...pool, status: { ...(allocations && { allocations }), ...rest } } as PoolObject;
+  }
+
+  /** Forgets pools that are no more. */
+  retain(uids: ReadonlySet<string>): void {
+    for (const uid of this.#written.keys()) if (!uids.has(uid)) this.#written.delete(uid);
+  }
+}

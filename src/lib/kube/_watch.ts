@@ -1,0 +1,153 @@
+/** Reads the stream of a watch: one JSON object a line. */
+import { fail, ok, type Result } from "../result.ts";
+import { readStatus } from "./_answer.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import type { HttpAnswer } from "./connection.ts";
+import { exceptionText, type KubeError, localError, type Status, statusError } from "./error.ts";
+import type { KubeObject, Selection } from "./object.ts";
+
+/** A BOOKMARK's object has only metadata: its resourceVersion, and annotations. */
+export interface WatchEvent<T> {
+  readonly type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
+  readonly object: T;
+}
+
+export interface WatchRequest<T> extends Selection {
+  /** The moment after which changes are wanted; without one: from now on, or with `initialEvents` from nothing. */
+  readonly resourceVersion?: string | undefined;
+  /** After so many seconds the server ends the stream. */
+  readonly timeoutSeconds?: number | undefined;
+  /** Asks for what is there as ADDED events first; a BOOKMARK with the annotation k8s.io/initial-events-end ends them. */
+  readonly initialEvents?: boolean | undefined;
+  /** A stream that brings no byte for so many milliseconds is dead. */
+  readonly silenceMs: number;
+  readonly signal: AbortSignal;
+  readonly clock?: Clock;
+  readonly onEvent: (event: WatchEvent<T>) => void;
+}
+
+/** Bytes of one event: more than an object may have (1.5 MiB in etcd), with room for what JSON adds. */
+const LINE_LIMIT = 32 * 1024 * 1024;
+const NEWLINE = 0x0a;
+const TYPES: ReadonlySet<unknown> = new Set(["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]);
+
+/** Sends the request and hands on its events until the stream ends. */
+export async function watchEvents<T extends KubeObject>(
+  what: string,
+  { signal, silenceMs, onEvent, clock = systemClock }: WatchRequest<T>,
+  send: (signal: AbortSignal) => Promise<Result<HttpAnswer, KubeError>>,
+): Promise<Result<void, KubeError>> {
+  const silence = new Silence(clock, silenceMs, signal);
+  try {
+    const sent = await send(silence.signal);
+    if (!sent.ok) return sent;
+    if (sent.value.statusCode !== 200) return fail(await readStatus(what, sent.value));
+    return await readEvents(what, sent.value, () => silence.broken(), onEvent);
+  } catch (error) {
+    if (signal.aborted) return fail(localError("aborted", `${what}: given up`));
+    if (silence.dead) return fail(localError("unreachable", `${what}: nothing came for ${silenceMs} ms`));
+    return fail(localError("unreachable", `${what}: ${exceptionText(error)}`));
+  } finally {
+    silence.end();
+  }
+}
+
+/** Aborts when nothing was heard for too long, or when the caller's signal is aborted. */
+class Silence {
+  dead = false;
+  readonly #clock: Clock;
+  readonly #limit: number;
+  readonly #abort = new AbortController();
+  readonly #outer: AbortSignal;
+  readonly #onOuter = () => this.#abort.abort();
+  #heard: number;
+  #cancel: () => void;
+
+  constructor(clock: Clock, limit: number, outer: AbortSignal) {
+    this.#clock = clock;
+    this.#limit = limit;
+    this.#outer = outer;
+    this.#heard = clock.now();
+    this.#cancel = clock.after(limit, () => this.#look());
+    outer.addEventListener("abort", this.#onOuter, { once: true });
+    if (outer.aborted) this.#abort.abort();
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  broken(): void {
+    this.#heard = this.#clock.now();
+  }
+
+  end(): void {
+    this.#cancel();
+    this.#outer.removeEventListener("abort", this.#onOuter);
+  }
+
+  #look(): void {
+    const left = this.#heard + this.#limit - this.#clock.now();
+    if (left > 0) {
+      this.#cancel = this.#clock.after(left, () => this.#look());
+      return;
+    }
+    this.dead = true;
+    this.#abort.abort();
+  }
+}
+
+async function readEvents<T extends KubeObject>(
+  what: string,
+  answer: HttpAnswer,
+  heard: () => void,
+  onEvent: (event: WatchEvent<T>) => void,
+): Promise<Result<void, KubeError>> {
+  let parts: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+    heard();
+    let start = 0;
+    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
+      const last = chunk.subarray(start, end);
+      const line = parts.length === 0 ? last : Buffer.concat([...parts, last]);
+      parts = [];
+      length = 0;
+      start = end + 1;
+      const refused = handOn(what, line, onEvent);
+      if (refused !== undefined) return fail(refused);
+    }
+    if (start === chunk.length) continue;
+    parts.push(chunk.subarray(start));
+    length += chunk.length - start;
+    if (length > LINE_LIMIT)
+      return fail(localError("malformed", `${what}: an event is longer than ${LINE_LIMIT} bytes`));
+  }
+  return length === 0 ? ok(undefined) : fail(localError("malformed", `${what}: the stream ended within an event`));
+}
+
+/** @returns why the stream is over, if this line ends it. */
+function handOn<T extends KubeObject>(
+  what: string,
+  line: Buffer,
+  onEvent: (event: WatchEvent<T>) => void,
+): KubeError | undefined {
+  if (line.length === 0) return undefined;
+  const event = parse(line);
+  if (event?.type === "ERROR") return statusError(what, (event.object ?? {}) as Status);
+  const metadata = (event?.object as Partial<KubeObject> | undefined)?.metadata;
+  if (!TYPES.has(event?.type) || typeof metadata?.resourceVersion !== "string") {
+    return localError("malformed", `${what}: a line of the stream is not an event`);
+  }
+  onEvent(event as WatchEvent<T>);
+  return undefined;
+}
+
+function parse(line: Buffer): { readonly type?: unknown; readonly object?: unknown } | undefined {
+  try {
+    const value: unknown = JSON.parse(line.toString("utf8"));
+    return typeof value === "object" && value !== null ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,210 @@
+/** Calls of the Kubernetes API: typed, with errors as values, each bounded in time. */
+import { fail, ok, type Result } from "../result.ts";
+import { encodeQuery, readJson, readStatus } from "./_answer.ts";
+import { type WatchRequest, watchEvents } from "./_watch.ts";
+import type { Connection, HttpAnswer, HttpRequest } from "./connection.ts";
+import { exceptionText, type KubeError, localError, type Status } from "./error.ts";
+import {
+  type KubeObject,
+  type ListPage,
+  listPath,
+  type ObjectName,
+  objectPath,
+  type Resource,
+  type Selection,
+} from "./object.ts";
+
+export type { WatchEvent, WatchRequest } from "./_watch.ts";
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Gives the call up: the error is `aborted`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Milliseconds for the whole call, its answer read. Default 30,000. */
+  readonly timeoutMs?: number;
+}
+
+export interface ListRequest extends Selection, CallOptions {
+  /** Objects a page; without it, all at once. */
+  readonly limit?: number | undefined;
+  /** Of the page before. */
+  readonly continue?: string | undefined;
+}
+
+export interface WriteOptions extends CallOptions {
+  /** For example `status`. */
+  readonly subresource?: string;
+}
+
+/** The media types of a patch. */
+export type PatchType = "json" | "merge" | "strategic" | "apply";
+
+export interface PatchOptions extends WriteOptions {
+  readonly type: PatchType;
+  /** Query of an apply: `fieldManager`, `force`. */
+  readonly query?: Readonly<Record<string, string>>;
+}
+
+export interface DeleteOptions extends CallOptions {
+  /** Deletes only the object with this UID or version: otherwise the error is `conflict`. */
+  readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+}
+
+type Answer<T> = Promise<Result<T, KubeError>>;
+
+const METADATA = "as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+const METADATA_LIST = "as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+
+/** A client of one API server. */
+export class KubeClient {
+  readonly #connection: Connection;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** The server's URL. */
+  get server(): string {
+    return this.#connection.server;
+  }
+
+  get<T extends KubeObject>(resource: Resource, name: ObjectName, options: CallOptions = {}): Answer<T> {
+    return this.#call("GET", objectPath(resource, name), options);
+  }
+
+  /** One page. Without a resourceVersion the server reads consistently. */
+  async list<T extends KubeObject>(resource: Resource, request: ListRequest = {}): Answer<ListPage<T>> {
+    const { namespace, limit, continue: token, metadataOnly = false } = request;
+    const query = encodeQuery({ ...selectors(request), limit, continue: token });
+    const path = `${listPath(resource, namespace)}${query}`;
+    const read = await this.#call<RawList<T>>("GET", path, request, accept(metadataOnly, METADATA_LIST));
+    if (!read.ok) return read;
+    const { metadata, items } = read.value;
+    if (!Array.isArray(items) || typeof metadata?.resourceVersion !== "string") {
+      return fail(localError("malformed", `GET ${path}: the answer is not a list`));
+    }
+    const next = metadata.continue ? { continue: metadata.continue } : {};
+    return ok({ resourceVersion: metadata.resourceVersion, items, ...next });
+  }
+
+  create<T extends KubeObject>(
+    resource: Resource,
+    namespace: string | undefined,
+    object: unknown,
+    options: CallOptions = {},
+  ): Answer<T> {
+    return this.#call("POST", listPath(resource, namespace), options, json(object));
+  }
+
+  /** Replaces an object, or its subresource. With a resourceVersion in it, only that version: else `conflict`. */
+  put<T extends KubeObject>(
+    resource: Resource,
+    name: ObjectName,
+    object: unknown,
+    options: WriteOptions = {},
+  ): Answer<T> {
+    return this.#call("PUT", objectPath(resource, name, options.subresource), options, json(object));
+  }
+
+  patch<T extends KubeObject>(resource: Resource, name: ObjectName, patch: unknown, options: PatchOptions): Answer<T> {
+    const path = `${objectPath(resource, name, options.subresource)}${encodeQuery(options.query ?? {})}`;
+    const { body } = json(patch);
+    return this.#call("PATCH", path, options, { body, headers: { "content-type": PATCH_TYPES[options.type] } });
+  }
+
+  /** Deletes an object; success as well when it stays until its finalizers are done. */
+  delete(resource: Resource, name: ObjectName, options: DeleteOptions = {}): Answer<KubeObject | Status> {
+    const { preconditions } = options;
+    const body = { apiVersion: "v1", kind: "DeleteOptions", ...(preconditions ? { preconditions } : {}) };
+    return this.#call("DELETE", objectPath(resource, name), options, json(body));
+  }
+
+  /**
+   * Watches until the server ends the stream, which it does after `timeoutSeconds`. BOOKMARK events are handed on too.
+   *
+   * @returns ok when the server ended it between two events; else why it broke, an ERROR event's Status included. A stream
+   *   without a byte for `silenceMs` is `unreachable`.
+   */
+  async watch<T extends KubeObject>(resource: Resource, request: WatchRequest<T>): Answer<void> {
+    const { namespace, metadataOnly = false, resourceVersion, timeoutSeconds, initialEvents = false } = request;
+    const streaming = { sendInitialEvents: true, resourceVersionMatch: "NotOlderThan" };
+    const query = encodeQuery({
+      ...selectors(request),
+      watch: true,
+      allowWatchBookmarks: true,
+      resourceVersion,
+      timeoutSeconds,
+      ...(initialEvents ? streaming : {}),
+    });
+    const path = `${listPath(resource, namespace)}${query}`;
+    const headers = accept(metadataOnly, METADATA).headers;
+    return watchEvents(`watch ${path}`, request, (signal) =>
+      this.#connection.send({ method: "GET", path, headers, signal }),
+    );
+  }
+
+  /** Reads what is no object, for example `/readyz` or `/version`, as text. */
+  async raw(path: string, options: CallOptions = {}): Answer<string> {
+    return this.#exchange({ method: "GET", path, headers: {} }, options, async (answer) =>
+      ok(await answer.body.text()),
+    );
+  }
+
+  /** Cuts every connection, watches too. */
+  close(): Promise<void> {
+    return this.#connection.close();
+  }
+
+  #call<T>(
+    method: HttpRequest["method"],
+    path: string,
+    options: CallOptions,
+    content: Partial<Pick<HttpRequest, "body" | "headers">> = {},
+  ): Answer<T> {
+    const request = { method, path, headers: { accept: "application/json" }, ...content };
+    return this.#exchange(request, options, (answer) => readJson<T>(`${method} ${path}`, answer));
+  }
+
+  async #exchange<T>(
+    request: Omit<HttpRequest, "signal">,
+    { signal, timeoutMs = 30_000 }: CallOptions,
+    read: (answer: HttpAnswer) => Answer<T>,
+  ): Answer<T> {
+    const what = `${request.method} ${request.path}`;
+    const limit = AbortSignal.timeout(timeoutMs);
+    try {
+      const both = signal === undefined ? limit : AbortSignal.any([signal, limit]);
+      const sent = await this.#connection.send({ ...request, signal: both });
+      if (!sent.ok) return sent;
+      return sent.value.statusCode < 300 ? await read(sent.value) : fail(await readStatus(what, sent.value));
+    } catch (error) {
+      if (signal?.aborted) return fail(localError("aborted", `${what}: given up`));
+      if (limit.aborted) return fail(localError("unreachable", `${what}: no answer within ${timeoutMs} ms`));
+      return fail(localError("unreachable", `${what}: ${exceptionText(error)}`));
+    }
+  }
+}
+
+interface RawList<T> {
+  readonly metadata?: { readonly resourceVersion?: unknown; readonly continue?: string };
+  readonly items?: readonly T[];
+}
+
+const PATCH_TYPES: Readonly<Record<PatchType, string>> = {
+  json: "application/json-patch+json",
+  merge: "application/merge-patch+json",
+  strategic: "application/strategic-merge-patch+json",
+  apply: "application/apply-patch+yaml",
+};
+
+function selectors({ labelSelector, fieldSelector }: Selection): Readonly<Record<string, string | undefined>> {
+  return { labelSelector, fieldSelector };
+}
+
+function accept(metadataOnly: boolean, form: string): { readonly headers: Readonly<Record<string, string>> } {
+  return { headers: { accept: metadataOnly ? `application/json;${form}` : "application/json" } };
+}
+
+function json(value: unknown): Required<Pick<HttpRequest, "body" | "headers">> {
+  return { body: JSON.stringify(value), headers: { accept: "application/json", "content-type": "application/json" } };
+}

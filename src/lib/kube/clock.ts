@@ -1,0 +1,36 @@
+/** Time as the parts of this room see it, so that tests can move it. */
+
+/** A monotonic clock with timers. */
+export interface Clock {
+  /** Milliseconds since some fixed moment; never goes back. */
+  now(): number;
+  /** Calls `then` once, after `ms` milliseconds. @returns cancels the call; harmless afterwards. */
+  after(ms: number, then: () => void): () => void;
+}
+
+/** The process's monotonic clock. Its timers do not keep the process alive. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after: (ms, then) => {
+    const timer = setTimeout(then, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Waits `ms` milliseconds, or until the signal is aborted: never throws. */
+export function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+      return;
+    }
+    const done = (): void => {
+      cancel();
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const cancel = clock.after(ms, done);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}

@@ -1,0 +1,78 @@
+/** Names and shapes that every object of the Kubernetes API has. */
+
+/** A kind of objects, as the API server's paths name it. */
+export interface Resource {
+  /** Empty for the core API. */
+  readonly group: string;
+  readonly version: string;
+  /** Lower case plural, for example `nodes`. */
+  readonly plural: string;
+}
+
+/** Where an object is; without a namespace for what is cluster-wide. */
+export interface ObjectName {
+  readonly namespace?: string | undefined;
+  readonly name: string;
+}
+
+/** The fields of meta/v1 ObjectMeta that this room reads; others are there as well. */
+export interface ObjectMeta {
+  readonly name: string;
+  readonly namespace?: string;
+  readonly uid?: string;
+  readonly resourceVersion?: string;
+  readonly generation?: number;
+  readonly creationTimestamp?: string;
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
+
+/** Any object. Items of a list carry neither apiVersion nor kind. */
+export interface KubeObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** One page of a list. */
+export interface ListPage<T> {
+  /** The moment that the list shows. */
+  readonly resourceVersion: string;
+  /** Where the next page begins; none after the last one. */
+  readonly continue?: string;
+  readonly items: readonly T[];
+}
+
+/** Which objects, and what of them. */
+export interface Selection {
+  /** Without one: all namespaces. */
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+  /** Asks for metadata only (PartialObjectMetadata). */
+  readonly metadataOnly?: boolean | undefined;
+}
+
+/** `namespace/name`, or the name alone for what is cluster-wide. */
+export function keyOf(name: ObjectName): string {
+  return name.namespace ? `${name.namespace}/${name.name}` : name.name;
+}
+
+/** The opposite of {@link keyOf}. */
+export function nameOf(key: string): ObjectName {
+  const slash = key.indexOf("/");
+  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+}
+
+/** The path of a kind's list, in one namespace or in all. */
+export function listPath({ group, version, plural }: Resource, namespace?: string): string {
+  const root = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
+  return namespace ? `${root}/namespaces/${encodeURIComponent(namespace)}/${plural}` : `${root}/${plural}`;
+}
+
+/** The path of one object, or of its subresource. */
+export function objectPath(resource: Resource, { namespace, name }: ObjectName, subresource?: string): string {
+  const path = `${listPath(resource, namespace)}/${encodeURIComponent(name)}`;
+  return subresource === undefined ? path : `${path}/${subresource}`;
+}

@@ -1,0 +1,234 @@
+/** `nv-ipam controller`: gives each node its block of every pool, in the pools' status, and validates pools as a webhook. */
+import { randomUUID } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { API_VERSION, type PoolObject } from "../lib/api/types.ts";
+import { Controller } from "../lib/controller/controller.ts";
+import { CONTROLLER_FLAGS } from "../lib/controller/flags.ts";
+import { ControllerMetrics } from "../lib/controller/metrics.ts";
+import { reviewPool } from "../lib/controller/review.ts";
+import { LOG_FLAGS } from "../lib/daemon/flags.ts";
+import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
+import { runCommand } from "../lib/flags/run_command.ts";
+import { type AdmissionRequest, AdmissionServer } from "../lib/kube/admission.ts";
+import { KubeClient } from "../lib/kube/client.ts";
+import { loadConfig } from "../lib/kube/config.ts";
+import { Connection } from "../lib/kube/connection.ts";
+import { EventRecorder } from "../lib/kube/events.ts";
+import { LeaderElection } from "../lib/kube/leader_election.ts";
+import { parseBindAddress, type Routes, serveHttp } from "../lib/observe/http_endpoint.ts";
+import { type Log, stderrLog } from "../lib/observe/log.ts";
+import { type ReadinessChecks, readiness } from "../lib/observe/readiness.ts";
+import { fail, ok, type Result } from "../lib/result.ts";
+import { BUILD } from "../version.ts";
+
+const FLAGS = defineFlags({ ...LOG_FLAGS, ...CONTROLLER_FLAGS });
+
+const COMMAND = {
+  name: "controller",
+  summary: "Divides the pools of a cluster among its nodes.",
+  flags: FLAGS,
+};
+
+/** The original's, so that the two never lead at the same time. */
+const LEASE_NAME = "dd1643cf.nvidia.com";
+const WEBHOOK_PATHS = [
+  "/validate-nv-ipam-nvidia-com-v1alpha1-ippool",
+  "/validate-nv-ipam-nvidia-com-v1alpha1-cidrpool",
+];
+/** Milliseconds for each part that is ended when the process stops. */
+const STOP_MS = 1000;
+
+type Values = FlagValues<typeof FLAGS>;
+type Closing = () => Promise<void>;
+
+/** Runs until SIGTERM or SIGINT. @returns 0; 1 when it cannot run or lost the lead; 2 when the flags are wrong. */
+export function run(args: readonly string[]): Promise<number> {
+  return runCommand(COMMAND, args, async (values) => {
+    const wrong = wrongValue(values);
+    if (wrong !== undefined) return { message: wrong, isUsage: true };
+    const log = stderrLog(values["logging-format"] === "json" ? "json" : "text", values.v);
+    const stop = new AbortController();
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+    // Timers of waits do not keep a process alive.
+    const alive = setInterval(() => undefined, 3_600_000);
+    const outcome = await serve(values, log, stop.signal);
+    clearInterval(alive);
+    if (outcome.ok) log.info("Stopped");
+    else log.error("The controller cannot go on", { err: outcome.error });
+    return outcome.ok ? 0 : 1;
+  });
+}
+
+function wrongValue(values: Values): string | undefined {
+  if (values["block-release-delay"] < 0) return "--block-release-delay: a rest cannot be negative; 0 means none";
+  for (const name of ["health-probe-bind-address", "metrics-bind-address", "webhook-bind-address"] as const) {
+    const address = values[name];
+    if (address !== "0" && parseBindAddress(address) === undefined) {
+      return `--${name}=${address}: write :8080 or 127.0.0.1:8080`;
+    }
+  }
+  if (values["ippools-namespace"] === "") return "--ippools-namespace: name the namespace of the pools";
+  const format = values["logging-format"];
+  return format === "text" || format === "json" ? undefined : `--logging-format=${format}: use text or json`;
+}
+
+/** @returns why the controller had to end, if it was not told to. */
+async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Result<undefined, string>> {
+  const config = loadConfig({ path: values.kubeconfig, env: process.env });
+  if (!config.ok) return fail(config.error.message);
+  const client = new KubeClient(new Connection(config.value, { userAgent: `nv-ipam-controller/${BUILD.version}` }));
+  const namespace = values["ippools-namespace"];
+  log.info("Starting", { role: "controller", version: BUILD.version, namespace, server: client.server });
+
+  const recorder = recordEvents(client, log);
+  let isLeader = (): boolean => false;
+  const controller: Controller = new Controller({
+    client,
+    namespace,
+    releaseDelayMs: values["block-release-delay"],
+    record: (pool, event) => recorder.record(subjectOf(pool, namespace), event),
+    log,
+    observer: {
+      reconciled: (...args) => metrics.reconciled(...args),
+      forget: (key) => metrics.forget(key),
+      watchFailed: (resource) => metrics.watchFailed(resource),
+    },
+  });
+  const metrics = new ControllerMetrics({
+    view: controller.view,
+    queueDepth: () => controller.queueDepth,
+    isLeader: () => isLeader(),
+    build: BUILD,
+  });
+
+  const ended = new AbortController();
+  const both = AbortSignal.any([stop, ended.signal]);
+  const closings: Closing[] = [() => recorder.stop(STOP_MS)];
+  const watching = controller.watch(both);
+  const served = await serveEndpoints(values, controller, metrics, log);
+  let outcome: Result<undefined, string> = served.ok ? ok(undefined) : served;
+  if (served.ok) {
+    closings.push(...served.value);
+    await controller.synced(both);
+    if (!stop.aborted) {
+      log.info("Nodes and pools are known", {
+        nodes: controller.view.nodes().length,
+        pools: controller.view.pools().length,
+      });
+      outcome = await lead(values, controller, client, log, stop, (leads) => {
+        isLeader = leads;
+      });
+    }
+  }
+  ended.abort();
+  await Promise.all([watching, ...closings.map((close) => close())]);
+  await client.close();
+  return outcome;
+}
+
+/** Leads at once, or when the Lease allows it. @returns an error when the lead was lost. */
+async function lead(
+  values: Values,
+  controller: Controller,
+  client: KubeClient,
+  log: Log,
+  stop: AbortSignal,
+  onLeader: (isLeader: () => boolean) => void,
+): Promise<Result<undefined, string>> {
+  if (!values["leader-elect"]) {
+    onLeader(() => true);
+    await controller.lead(() => true, stop);
+    return ok(undefined);
+  }
+  const election = new LeaderElection({
+    client,
+    namespace: values["leader-elect-namespace"],
+    name: LEASE_NAME,
+    identity: `${hostname()}_${randomUUID()}`,
+    observer: {
+      leader: (identity) => log.info("The leader", { identity }),
+      failed: ({ message }) => log.info("The Lease could not be had", { err: message }, 2),
+    },
+  });
+  onLeader(() => election.isLeader);
+  const end = await election.run(stop, (signal) => {
+    log.info("This process leads");
+    return controller.lead(() => election.mayWrite(), signal);
+  });
+  // Whoever takes its place begins with nothing remembered.
+  return end === "lost" ? fail("the Lease could not be renewed in time: another process may lead now") : ok(undefined);
+}
+
+/** Probes, metrics and the webhook. @returns how each is closed, or why one could not be opened. */
+async function serveEndpoints(
+  values: Values,
+  controller: Controller,
+  metrics: ControllerMetrics,
+  log: Log,
+): Promise<Result<readonly Closing[], string>> {
+  const closings: Closing[] = [];
+  const closeAll = (error: string) => Promise.all(closings.map((close) => close())).then(() => fail(error));
+  const checks: ReadinessChecks = { caches: () => controller.missing };
+  const health: Routes = {
+    "/healthz": () => ({ status: 200, body: "ok\n" }),
+    "/readyz": () => readiness(checks),
+  };
+  const exposition: Routes = {
+    "/metrics": async () => ({
+      status: 200,
+      body: await metrics.registry.metrics(),
+      type: metrics.registry.contentType,
+    }),
+  };
+  for (const [flag, routes] of [
+    ["health-probe-bind-address", health],
+    ["metrics-bind-address", exposition],
+  ] as const) {
+    if (values[flag] === "0") continue;
+    const opened = await serveHttp(values[flag], routes);
+    if (!opened.ok) return closeAll(`--${flag}: ${opened.error}`);
+    closings.push(() => opened.value.close());
+  }
+  if (values.webhook) {
+    const webhook = admissionServer(values, controller, log);
+    const started = await webhook.start();
+    if (!started.ok) return closeAll(started.error);
+    closings.push(() => webhook.stop(STOP_MS));
+  }
+  return ok(closings);
+}
+
+function admissionServer(values: Values, controller: Controller, log: Log): AdmissionServer {
+  const { host, port } = parseBindAddress(values["webhook-bind-address"]) ?? { host: undefined, port: 9443 };
+  const review = (request: AdmissionRequest) =>
+    reviewPool(request, controller.missing === undefined ? controller.view : undefined);
+  return new AdmissionServer({
+    port,
+    ...(host !== undefined && { host }),
+    certFile: join(values["webhook-cert-dir"], "tls.crt"),
+    keyFile: join(values["webhook-cert-dir"], "tls.key"),
+    reviewers: Object.fromEntries(WEBHOOK_PATHS.map((path) => [path, review])),
+    observer: {
+      reloaded: () => log.info("The webhook uses a new certificate"),
+      notReloaded: (message) => log.warning("The webhook's certificate could not be read anew", { err: message }),
+      threw: (path, error) => log.error("A review failed", { path, err: error }),
+    },
+  });
+}
+
+function recordEvents(client: KubeClient, log: Log): EventRecorder {
+  return new EventRecorder({
+    client,
+    component: "nv-ipam-controller",
+    observer: {
+      failed: ({ message }) => log.warning("An Event could not be recorded", { err: message }),
+      dropped: ({ kind, name }, { reason }) =>
+        log.info("An Event was left out", { pool: `${kind}/${name}`, reason }, 2),
+    },
+  });
+}
+
+function subjectOf({ kind, metadata: { name, uid } }: PoolObject, namespace: string) {
+  return { apiVersion: API_VERSION, kind, namespace, name, uid };
+}

@@ -1,0 +1,216 @@
+/** Nodes and pools on a real API server, as a user has them. */
+import { setTimeout as delay } from "node:timers/promises";
+import { POOL_RESOURCES } from "../../src/lib/controller/kube_pool_api.ts";
+import type { KubeClient } from "../../src/lib/kube/client.ts";
+import type { KubeError } from "../../src/lib/kube/error.ts";
+import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
+import type { Result } from "../../src/lib/result.ts";
+import { type Crd, readCrd } from "../api/_crd.ts";
+import { ApiServer, type ApiServerOptions } from "./_api_server.ts";
+
+export type Kind = "IPPool" | "CIDRPool";
+export type Json = Readonly<Record<string, unknown>>;
+
+/** A pool object as the API server gives it. */
+export interface PoolJson extends KubeObject {
+  readonly spec?: Json;
+  readonly status?: {
+    readonly allocations?: readonly Json[];
+    readonly released?: readonly Json[];
+    readonly appliedSpec?: Json;
+    readonly blocks?: Json;
+    readonly conditions?: readonly {
+      readonly type: string;
+      readonly status: string;
+      readonly reason: string;
+      readonly message: string;
+    }[];
+    readonly observedGeneration?: number;
+  };
+}
+
+export const API_VERSION = "nv-ipam.nvidia.com/v1alpha1";
+const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
+const NAMESPACES: Resource = { group: "", version: "v1", plural: "namespaces" };
+const NODES: Resource = { group: "", version: "v1", plural: "nodes" };
+const EVENTS: Resource = { group: "", version: "v1", plural: "events" };
+
+/** The value, or an exception with the API server's own words. */
+export function must<T>(result: Result<T, KubeError>): T {
+  if (!result.ok) throw new Error(result.error.message);
+  return result.value;
+}
+
+/** Repeats until it is true. @throws with what `last` says when that takes too long. */
+export async function until(
+  isTrue: () => boolean | Promise<boolean>,
+  what: string,
+  last: () => unknown = () => "",
+  limitMs = 30_000,
+): Promise<void> {
+  const end = performance.now() + limitMs;
+  while (!(await isTrue())) {
+    if (performance.now() > end) throw new Error(`${what}: not within ${limitMs} ms\n${String(last())}`);
+    await delay(20);
+  }
+}
+
+/** What a user does with pools of one namespace, and with nodes. */
+export class Pools {
+  readonly client: KubeClient;
+  readonly namespace: string;
+
+  constructor(client: KubeClient, namespace: string) {
+    this.client = client;
+    this.namespace = namespace;
+  }
+
+  /** Makes the namespace. */
+  static async inNewNamespace(client: KubeClient, namespace: string): Promise<Pools> {
+    must(
+      await client.create(NAMESPACES, undefined, {
+        apiVersion: "v1",
+        kind: "Namespace",
+        metadata: { name: namespace },
+      }),
+    );
+    return new Pools(client, namespace);
+  }
+
+  create(kind: Kind, name: string, spec: unknown, more: Json = {}): Promise<Result<PoolJson, KubeError>> {
+    const { metadata = {}, ...members } = more;
+    const object = { apiVersion: API_VERSION, kind, metadata: { name, ...(metadata as Json) }, spec, ...members };
+    return this.client.create(POOL_RESOURCES[kind], this.namespace, object);
+  }
+
+  get(kind: Kind, name: string): Promise<Result<PoolJson, KubeError>> {
+    return this.client.get(POOL_RESOURCES[kind], { namespace: this.namespace, name });
+  }
+
+  /** JSON merge patch of the whole object. */
+  patch(kind: Kind, name: string, patch: Json): Promise<Result<PoolJson, KubeError>> {
+    return this.client.patch(POOL_RESOURCES[kind], this.#place(name), patch, { type: "merge" });
+  }
+
+  /** JSON merge patch of the status. */
+  patchStatus(kind: Kind, name: string, status: Json): Promise<Result<PoolJson, KubeError>> {
+    return this.client.patch(
+      POOL_RESOURCES[kind],
+      this.#place(name),
+      { status },
+      { type: "merge", subresource: "status" },
+    );
+  }
+
+  async replaceSpec(kind: Kind, name: string, spec: unknown): Promise<Result<PoolJson, KubeError>> {
+    const object = must(await this.get(kind, name));
+    return this.client.put(POOL_RESOURCES[kind], this.#place(name), { ...object, spec });
+  }
+
+  delete(kind: Kind, name: string): Promise<Result<unknown, KubeError>> {
+    return this.client.delete(POOL_RESOURCES[kind], this.#place(name));
+  }
+
+  /** Every pool, as `kind/name`. */
+  async all(): Promise<ReadonlyMap<string, PoolJson>> {
+    const pools = new Map<string, PoolJson>();
+    for (const kind of ["IPPool", "CIDRPool"] as const) {
+      const { items } = must(await this.client.list<PoolJson>(POOL_RESOURCES[kind], { namespace: this.namespace }));
+      for (const pool of items) pools.set(`${kind}/${pool.metadata.name}`, pool);
+    }
+    return pools;
+  }
+
+  /** Events as `kind/name type reason`. */
+  async events(): Promise<readonly string[]> {
+    interface Event extends KubeObject {
+      readonly involvedObject: { readonly kind: string; readonly name: string };
+      readonly type: string;
+      readonly reason: string;
+    }
+    const { items } = must(await this.client.list<Event>(EVENTS, { namespace: this.namespace }));
+    return items.map(({ involvedObject: { kind, name }, type, reason }) => `${kind}/${name} ${type} ${reason}`);
+  }
+
+  async addNode(name: string, labels: Json = {}): Promise<void> {
+    must(await this.client.create(NODES, undefined, { apiVersion: "v1", kind: "Node", metadata: { name, labels } }));
+  }
+
+  async label(name: string, labels: Json): Promise<void> {
+    must(await this.client.patch(NODES, { name }, { metadata: { labels } }, { type: "merge" }));
+  }
+
+  async deleteNode(name: string): Promise<void> {
+    must(await this.client.delete(NODES, { name }));
+  }
+
+  async deleteAllNodes(): Promise<void> {
+    for (const { metadata } of must(await this.client.list(NODES)).items) await this.deleteNode(metadata.name);
+  }
+
+  /** The pool's blocks as `node 10.0.0.1-10.0.0.8` or `node 10.0.0.0/24`. */
+  async blocks(kind: Kind, name: string): Promise<readonly string[]> {
+    const { status } = must(await this.get(kind, name));
+    return (status?.allocations ?? []).map(
+      ({ nodeName, startIP, endIP, prefix }) => `${nodeName} ${prefix ?? `${startIP}-${endIP}`}`,
+    );
+  }
+
+  /** Waits until the pool's blocks are these. */
+  async untilBlocks(kind: Kind, name: string, expected: readonly string[], limitMs?: number): Promise<void> {
+    let seen: readonly string[] = [];
+    await until(
+      async () => {
+        seen = await this.blocks(kind, name);
+        return JSON.stringify(seen) === JSON.stringify(expected);
+      },
+      `${kind}/${name} has ${expected.join(", ")}`,
+      () => `it has ${seen.join(", ")}`,
+      limitMs,
+    );
+  }
+
+  #place(name: string) {
+    return { namespace: this.namespace, name };
+  }
+}
+
+/** Puts a CRD in place, or another in place of the one that is there, and waits until it is served. */
+export async function installCrd(client: KubeClient, crd: Crd): Promise<void> {
+  const name = { name: crd.metadata.name };
+  const present = await client.get(CRDS, name);
+  if (present.ok) {
+    const metadata = { ...crd.metadata, resourceVersion: present.value.metadata.resourceVersion };
+    must(await client.put(CRDS, name, { ...crd, metadata }));
+  } else must(await client.create(CRDS, undefined, crd));
+  interface Status extends KubeObject {
+    readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
+  }
+  await until(async () => {
+    const { status } = must(await client.get<Status>(CRDS, name));
+    return status?.conditions?.some(({ type, status: is }) => type === "Established" && is === "True") ?? false;
+  }, `${crd.metadata.name} is established`);
+  const resource = POOL_RESOURCES[crd.spec.names.kind as Kind];
+  await until(async () => (await client.list(resource)).ok, `${crd.metadata.name} is served`);
+}
+
+/** Puts both of the project's CRDs in place. */
+export async function installCrds(client: KubeClient): Promise<void> {
+  for (const kind of ["IPPool", "CIDRPool"] as const) await installCrd(client, readCrd(kind));
+}
+
+/** An API server that has been prepared. Where that fails, nothing of it is left. */
+export async function startWith(
+  prepare: (client: KubeClient) => Promise<void>,
+  options: ApiServerOptions = {},
+): Promise<{ readonly server: ApiServer; readonly client: KubeClient }> {
+  const server = await ApiServer.start(options);
+  try {
+    const client = server.client();
+    await prepare(client);
+    return { server, client };
+  } catch (error) {
+    await server.remove();
+    throw error;
+  }
+}

@@ -1,0 +1,418 @@
+/** The controller's process against a real API server: failovers, outages, conflicts, rights, deletions. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
+import { type Crd, readCrd } from "../api/_crd.ts";
+import { ControllerProcess } from "./_controller.ts";
+import { installCrd, installCrds, type Json, must, Pools, startWith, until } from "./_pools.ts";
+
+/** Users without rights at first, by their tokens' names. */
+const LIMITED = ["no-rights", "no-pods"] as const;
+type LimitedUser = (typeof LIMITED)[number];
+const RBAC = { group: "rbac.authorization.k8s.io", version: "v1" };
+const CLUSTER_ROLES: Resource = { ...RBAC, plural: "clusterroles" };
+const BINDINGS: Resource = { ...RBAC, plural: "clusterrolebindings" };
+const LEASES: Resource = { group: "coordination.k8s.io", version: "v1", plural: "leases" };
+const LEASE = "dd1643cf.nvidia.com";
+
+const users = LIMITED.map((user) => ({ token: `token-of-${user}`, user }));
+const { server, client } = await startWith(installCrds, { users });
+const test = suite("controller");
+test.after(() => server.remove());
+
+const READS: readonly Json[] = [
+  { apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"] },
+  { apiGroups: ["nv-ipam.nvidia.com"], resources: ["ippools", "cidrpools"], verbs: ["get", "list", "watch"] },
+];
+const WRITES: readonly Json[] = [
+  { apiGroups: ["nv-ipam.nvidia.com"], resources: ["ippools/status", "cidrpools/status"], verbs: ["update"] },
+];
+
+const SPEC = { subnet: "10.0.0.0/24", perNodeBlockSize: 4 };
+const A = "node-a 10.0.0.1-10.0.0.4";
+const B = "node-b 10.0.0.5-10.0.0.8";
+const C = "node-c 10.0.0.9-10.0.0.12";
+
+interface Scene {
+  readonly pools: Pools;
+  /** Starts a controller that is ended with the test. */
+  start(...flags: readonly string[]): Promise<ControllerProcess>;
+  /** The same for a user whose rights are those of the test; it is not waited for. */
+  spawnAs(user: LimitedUser, ...flags: readonly string[]): Promise<ControllerProcess>;
+}
+
+let namespaces = 0;
+
+/** A test with a namespace of its own, no nodes at its beginning, and controllers that are ended with it. */
+function scene(name: string, tell: (scene: Scene) => Promise<void>): void {
+  test(name, async () => {
+    const pools = await Pools.inNewNamespace(client, `scene-${++namespaces}`);
+    const running: ControllerProcess[] = [];
+    const { kubeconfig } = server;
+    const { namespace } = pools;
+    try {
+      await tell({
+        pools,
+        start: async (...flags) => {
+          const controller = await ControllerProcess.start({ kubeconfig, namespace, flags });
+          running.push(controller);
+          return controller;
+        },
+        spawnAs: async (user, ...flags) => {
+          const limited = join(server.directory, user);
+          writeFileSync(limited, server.config(`token-of-${user}`).exportConfig(), { mode: 0o600 });
+          const controller = await ControllerProcess.spawn({ kubeconfig: limited, namespace, flags });
+          running.push(controller);
+          return controller;
+        },
+      });
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Error([message, ...running.map(({ pid, output }) => `controller ${pid}:\n${output}`)].join("\n"), {
+        cause: error,
+      });
+    } finally {
+      await Promise.all(running.map((controller) => controller.kill()));
+      await pools.deleteAllNodes();
+    }
+  });
+}
+
+function electing(pools: Pools): readonly string[] {
+  return ["--leader-elect", `--leader-elect-namespace=${pools.namespace}`];
+}
+
+async function leaderOf(pools: Pools): Promise<string> {
+  const lease = await client.get<KubeObject & { spec?: { holderIdentity?: string } }>(LEASES, {
+    namespace: pools.namespace,
+    name: LEASE,
+  });
+  return lease.ok ? (lease.value.spec?.holderIdentity ?? "") : "";
+}
+
+async function leads(controller: ControllerProcess): Promise<boolean> {
+  return (await controller.metric("nvipam_leader")) === 1;
+}
+
+scene("a status says all there is to know, and is not written again", async ({ pools, start }) => {
+  await pools.addNode("node-a");
+  await start();
+  must(await pools.create("IPPool", "pool1", SPEC));
+  await pools.untilBlocks("IPPool", "pool1", [A]);
+  const pool = must(await pools.get("IPPool", "pool1"));
+  const { conditions = [], ...status } = pool.status ?? {};
+  assert.equal(status, {
+    allocations: [{ nodeName: "node-a", startIP: "10.0.0.1", endIP: "10.0.0.4" }],
+    appliedSpec: SPEC,
+    observedGeneration: 1,
+    blocks: { total: 63, allocated: 1, free: 62, resting: 0 },
+  });
+  assert.equal(
+    conditions.map(({ type, status: is, reason }) => [type, is, reason]),
+    [["Ready", "True", "BlocksDealt"]],
+  );
+  // A heartbeat, as the kubelet sends them, and a label that no selector looks at.
+  await pools.label("node-a", { "example.com/x": "y" });
+  const heartbeat = {
+    status: { conditions: [{ type: "Ready", status: "True", lastHeartbeatTime: "2026-01-01T00:00:00Z" }] },
+  };
+  const nodes: Resource = { group: "", version: "v1", plural: "nodes" };
+  must(await client.patch(nodes, { name: "node-a" }, heartbeat, { type: "merge", subresource: "status" }));
+  await delay(1500);
+  assert.is(must(await pools.get("IPPool", "pool1")).metadata.resourceVersion, pool.metadata.resourceVersion);
+});
+
+scene("nodes that join together cost few writes", async ({ pools, start }) => {
+  const controller = await start();
+  must(await pools.create("IPPool", "pool1", { subnet: "10.0.0.0/16", perNodeBlockSize: 4 }));
+  await pools.untilBlocks("IPPool", "pool1", []);
+  await until(
+    async () => (await controller.metric("nvipam_pool_status_writes_total", 'kind="IPPool",pool="pool1"')) === 1,
+    "written",
+  );
+  await Promise.all(Array.from({ length: 100 }, (_, index) => pools.addNode(`node-${String(index).padStart(3, "0")}`)));
+  await until(async () => (await pools.blocks("IPPool", "pool1")).length === 100, "all have a block");
+  const writes = await controller.metric("nvipam_pool_status_writes_total", 'kind="IPPool",pool="pool1"');
+  assert.ok(writes !== undefined && writes - 1 <= 3, `${writes} writes`);
+});
+
+scene("R7 a block rests, and the node that comes back gets it again", async ({ pools, start }) => {
+  await pools.addNode("node-a");
+  await pools.addNode("node-b");
+  await start("--block-release-delay=1h");
+  must(await pools.create("IPPool", "pool1", SPEC));
+  await pools.untilBlocks("IPPool", "pool1", [A, B]);
+  await pools.deleteNode("node-a");
+  await pools.untilBlocks("IPPool", "pool1", [B]);
+  const { released = [] } = must(await pools.get("IPPool", "pool1")).status ?? {};
+  assert.equal(
+    released.map(({ nodeName, startIP, reason }) => [nodeName, startIP, reason]),
+    [["node-a", "10.0.0.1", "NodeDeleted"]],
+  );
+  await pools.addNode("node-c");
+  await pools.untilBlocks("IPPool", "pool1", [B, C]);
+  await pools.addNode("node-a");
+  await pools.untilBlocks("IPPool", "pool1", [A, B, C]);
+  assert.is(must(await pools.get("IPPool", "pool1")).status?.released, undefined);
+});
+
+scene("R7 a rest that is over frees the block without anybody's doing", async ({ pools, start }) => {
+  await pools.addNode("node-a");
+  await pools.addNode("node-b");
+  await start("--block-release-delay=1500ms");
+  const one = { subnet: "10.0.0.0/30", perNodeBlockSize: 2 };
+  must(await pools.create("IPPool", "pool1", one));
+  await pools.untilBlocks("IPPool", "pool1", ["node-a 10.0.0.1-10.0.0.2"]);
+  await pools.deleteNode("node-a");
+  await pools.untilBlocks("IPPool", "pool1", ["node-b 10.0.0.1-10.0.0.2"]);
+});
+
+scene("R2 a pool that is deleted and made again is dealt anew", async ({ pools, start }) => {
+  await pools.addNode("node-a");
+  await start();
+  must(await pools.create("IPPool", "pool1", SPEC));
+  await pools.untilBlocks("IPPool", "pool1", [A]);
+  const former = must(await pools.get("IPPool", "pool1")).metadata.uid;
+  must(await pools.delete("IPPool", "pool1"));
+  must(await pools.create("IPPool", "pool1", { subnet: "10.9.0.0/24", perNodeBlockSize: 8 }));
+  await pools.untilBlocks("IPPool", "pool1", ["node-a 10.9.0.1-10.9.0.8"]);
+  assert.is.not(must(await pools.get("IPPool", "pool1")).metadata.uid, former);
+});
+
+scene(
+  "R5 an edit that would move blocks is not accepted, new nodes get blocks of the old division",
+  async ({ pools, start }) => {
+    await pools.addNode("node-a");
+    await start("--block-release-delay=0");
+    must(await pools.create("IPPool", "pool1", SPEC));
+    await pools.untilBlocks("IPPool", "pool1", [A]);
+    must(await pools.patch("IPPool", "pool1", { spec: { perNodeBlockSize: 8 } }));
+    await pools.addNode("node-b");
+    await pools.untilBlocks("IPPool", "pool1", [A, B]);
+    const ready = must(await pools.get("IPPool", "pool1")).status?.conditions?.find(({ type }) => type === "Ready");
+    assert.equal([ready?.status, ready?.reason], ["False", "WouldMoveBlocks"]);
+    await until(
+      async () => (await pools.events()).includes("IPPool/pool1 Warning WouldMoveBlocks"),
+      "an event says so",
+    );
+    const annotations = { "nv-ipam.nvidia.com/allow-reallocation": "true" };
+    must(await pools.patch("IPPool", "pool1", { metadata: { annotations } }));
+    await pools.untilBlocks("IPPool", "pool1", ["node-a 10.0.0.1-10.0.0.8", "node-b 10.0.0.9-10.0.0.16"]);
+  },
+);
+
+scene("writes of others make it plan anew", async ({ pools, start }) => {
+  await start();
+  must(await pools.create("IPPool", "pool1", { subnet: "10.0.0.0/16", perNodeBlockSize: 4 }));
+  const names = Array.from({ length: 30 }, (_, index) => `node-${String(index).padStart(2, "0")}`);
+  let isStorm = true;
+  const storm = (async () => {
+    for (let round = 0; isStorm; round++) {
+      const annotations = { "example.com/round": String(round) };
+      must(await pools.patch("IPPool", "pool1", { metadata: { annotations } }));
+      await delay(5);
+    }
+  })();
+  for (const name of names) {
+    await pools.addNode(name);
+    await delay(50);
+  }
+  isStorm = false;
+  await storm;
+  await until(async () => (await pools.blocks("IPPool", "pool1")).length === 30, "all have a block");
+  const blocks = await pools.blocks("IPPool", "pool1");
+  assert.is(new Set(blocks.map((text) => text.split(" ")[1])).size, 30);
+});
+
+scene("an API server that goes and comes back is followed again", async ({ pools, start }) => {
+  await pools.addNode("node-a");
+  const controller = await start();
+  must(await pools.create("IPPool", "pool1", SPEC));
+  await pools.untilBlocks("IPPool", "pool1", [A]);
+  await server.stopApi();
+  await delay(2000);
+  assert.is((await controller.probe("/healthz")).status, 200);
+  assert.is((await controller.probe("/readyz")).status, 200);
+  await server.startApi();
+  await pools.addNode("node-b");
+  await pools.untilBlocks("IPPool", "pool1", [A, B], 60_000);
+});
+
+scene("SIGTERM ends it cleanly, and the next replica leads at once", async ({ pools, start }) => {
+  await pools.addNode("node-a");
+  const first = await start(...electing(pools));
+  await until(() => leads(first), "the first leads");
+  const second = await start(...electing(pools));
+  must(await pools.create("IPPool", "pool1", SPEC));
+  await pools.untilBlocks("IPPool", "pool1", [A]);
+  assert.is(await leads(second), false);
+  const stopped = await first.stop();
+  assert.is(stopped.status, 0);
+  assert.ok(stopped.ms < 10_000, `it took ${stopped.ms} ms`);
+  await pools.addNode("node-b");
+  await pools.untilBlocks("IPPool", "pool1", [A, B], 10_000);
+  assert.is(await leads(second), true);
+});
+
+scene(
+  "R2 after SIGKILL of the leader amid writes the next one takes over, and no block is dealt twice",
+  async ({ pools, start }) => {
+    const first = await start(...electing(pools));
+    await until(() => leads(first), "the first leads");
+    const second = await start(...electing(pools));
+    const spec = { subnet: "10.0.0.0/16", perNodeBlockSize: 4 };
+    for (let index = 0; index < 5; index++) {
+      must(await pools.create("IPPool", `pool${index}`, { ...spec, subnet: `10.${index}.0.0/16` }));
+    }
+    /** What each node had, of each pool, at any time. */
+    const owners = new Map<string, string>();
+    const watchOwners = async () => {
+      for (const [key, { status }] of await pools.all()) {
+        for (const { nodeName, startIP } of status?.allocations ?? []) {
+          const owner = owners.get(`${key} ${startIP}`) ?? String(nodeName);
+          assert.is(owner, nodeName, `${key} ${startIP} had another owner`);
+          owners.set(`${key} ${startIP}`, owner);
+        }
+      }
+    };
+    for (let index = 0; index < 40; index++) {
+      await pools.addNode(`node-${String(index).padStart(2, "0")}`);
+      if (index === 20) first.signal("SIGKILL");
+      await watchOwners();
+    }
+    await until(
+      async () => {
+        await watchOwners();
+        return [...(await pools.all()).values()].every(({ status }) => status?.allocations?.length === 40);
+      },
+      "the second has dealt the rest",
+      undefined,
+      40_000,
+    );
+    assert.is(await leads(second), true);
+  },
+);
+
+scene("R14 a leader that was held up writes nothing after another has taken over", async ({ pools, start }) => {
+  await pools.addNode("node-a");
+  const first = await start(...electing(pools));
+  await until(() => leads(first), "the first leads");
+  const identity = await leaderOf(pools);
+  must(await pools.create("IPPool", "pool1", SPEC));
+  await pools.untilBlocks("IPPool", "pool1", [A]);
+  const second = await start(...electing(pools));
+  first.signal("SIGSTOP");
+  await pools.addNode("node-b");
+  await until(async () => (await leaderOf(pools)) !== identity, "another leads", undefined, 40_000);
+  await pools.untilBlocks("IPPool", "pool1", [A, B]);
+  const { resourceVersion } = must(await pools.get("IPPool", "pool1")).metadata;
+  first.signal("SIGCONT");
+  assert.is(await first.ended(), 1);
+  assert.match(first.output, "could not be renewed in time");
+  assert.is(must(await pools.get("IPPool", "pool1")).metadata.resourceVersion, resourceVersion);
+  assert.is(await leads(second), true);
+});
+
+scene(
+  "without the rights it needs it says which, keeps trying, and goes on once it has them",
+  async ({ pools, spawnAs }) => {
+    await pools.addNode("node-a");
+    must(await pools.create("IPPool", "pool1", SPEC));
+    const controller = await spawnAs("no-rights");
+    for (const resource of ["nodes", "ippools", "cidrpools"]) {
+      const words = new RegExp(`${resource}\\S* is forbidden`);
+      await until(
+        () => words.test(controller.output),
+        `it says that ${resource} is forbidden`,
+        () => controller.output,
+      );
+    }
+    const { status, body } = await controller.probe("/readyz");
+    assert.is(status, 503);
+    assert.match(body, "nodes, ippools, cidrpools not read yet");
+    await grant("no-rights", "reads", READS);
+    await controller.untilReady();
+    await until(
+      () => /cannot update resource \\?"ippools\/status/.test(controller.output),
+      "it says so",
+      () => controller.output,
+    );
+    assert.equal(await pools.blocks("IPPool", "pool1"), []);
+    await grant("no-rights", "writes", WRITES);
+    await pools.untilBlocks("IPPool", "pool1", [A]);
+  },
+);
+
+scene("R7 without the right to list pods the delay alone counts, and the pool says so", async ({ pools, spawnAs }) => {
+  await grant("no-pods", "reads", READS);
+  await grant("no-pods", "writes", WRITES);
+  const nodeSelector = { nodeSelectorTerms: [{ matchExpressions: [{ key: "use", operator: "Exists" }] }] };
+  await pools.addNode("node-a", { use: "" });
+  must(await pools.create("IPPool", "pool1", { ...SPEC, nodeSelector }));
+  const controller = await spawnAs("no-pods", "--block-release-delay=500ms");
+  await controller.untilReady();
+  await pools.untilBlocks("IPPool", "pool1", [A]);
+  await pools.label("node-a", { use: null });
+  await pools.untilBlocks("IPPool", "pool1", []);
+  await until(async () => {
+    const { status } = must(await pools.get("IPPool", "pool1"));
+    return status?.released === undefined && (status?.conditions ?? []).some(({ type }) => type === "PodsUnchecked");
+  }, "the block is free and the condition is there");
+});
+
+scene(
+  "with the original's CRD in place of ours it deals blocks, says what is missing, and does not loop",
+  async ({ pools, start }) => {
+    for (const kind of ["IPPool", "CIDRPool"] as const) await installCrd(client, originals(readCrd(kind)));
+    try {
+      await pools.addNode("node-a");
+      const controller = await start("--block-release-delay=0");
+      must(await pools.create("IPPool", "pool1", { ...SPEC, gateway: "10.9.9.9" }));
+      must(await pools.create("IPPool", "pool2", SPEC));
+      await pools.untilBlocks("IPPool", "pool2", [A]);
+      await until(async () => (await pools.events()).includes("IPPool/pool1 Warning InvalidSpec"), "an event");
+      assert.equal(Object.keys(must(await pools.get("IPPool", "pool2")).status ?? {}), ["allocations"]);
+      await pools.addNode("node-b");
+      await pools.untilBlocks("IPPool", "pool2", [A, B]);
+      const writes = await writesOf(controller);
+      await delay(2000);
+      assert.equal(await writesOf(controller), writes);
+      assert.is(controller.output.match(/keeps status\.allocations only/g)?.length, 1);
+    } finally {
+      await installCrds(client);
+    }
+  },
+);
+
+async function writesOf(controller: ControllerProcess): Promise<readonly (number | undefined)[]> {
+  const names = ["pool1", "pool2"].map((name) => `kind="IPPool",pool="${name}"`);
+  return Promise.all(names.map((labels) => controller.metric("nvipam_pool_status_writes_total", labels)));
+}
+
+/** A CRD whose status knows allocations only, and which has no rules. */
+function originals(crd: Crd): Crd {
+  const copy = JSON.parse(
+    JSON.stringify(crd, (key, member) => (key === "x-kubernetes-validations" ? undefined : member)),
+  );
+  const { properties } = copy.spec.versions[0].schema.openAPIV3Schema;
+  properties.status.properties = { allocations: properties.status.properties.allocations };
+  copy.spec.versions[0].additionalPrinterColumns = [];
+  return copy;
+}
+
+/** Gives a user rights. */
+async function grant(user: LimitedUser, what: string, rules: readonly Json[]): Promise<void> {
+  const apiVersion = "rbac.authorization.k8s.io/v1";
+  const metadata = { name: `${user}-${what}` };
+  must(await client.create(CLUSTER_ROLES, undefined, { apiVersion, kind: "ClusterRole", metadata, rules }));
+  const apiGroup = "rbac.authorization.k8s.io";
+  const roleRef = { apiGroup, kind: "ClusterRole", name: metadata.name };
+  const subjects = [{ apiGroup, kind: "User", name: user }];
+  const binding = { apiVersion, kind: "ClusterRoleBinding", metadata, roleRef, subjects };
+  must(await client.create(BINDINGS, undefined, binding));
+}
+
+test.run();

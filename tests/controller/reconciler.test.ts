@@ -1,0 +1,234 @@
+/** What one look at a pool asks, writes and leaves alone. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { FakeCluster } from "./_fake_cluster.ts";
+
+const KEY = "IPPool/pool1";
+const SPEC = { subnet: "10.0.0.0/28", perNodeBlockSize: 4 };
+
+function clusterOf(nodes: readonly string[], delayMs = 0): FakeCluster {
+  const cluster = new FakeCluster(delayMs);
+  for (const node of nodes) cluster.addNode(node);
+  cluster.putPool("IPPool", "pool1", SPEC);
+  return cluster;
+}
+
+function puts(cluster: FakeCluster): number {
+  return cluster.requests.filter((request) => request.startsWith("put")).length;
+}
+
+test("a pool gets its blocks by one write, and what has not changed is not written again", async () => {
+  const cluster = clusterOf(["node-b", "node-a"]);
+  const done = await cluster.reconcile(KEY);
+  assert.ok(done.ok && done.value.outcome === "written");
+  assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.1-10.0.0.4", "node-b 10.0.0.5-10.0.0.8"]);
+  const again = await cluster.reconcile(KEY);
+  assert.ok(again.ok && again.value.outcome === "unchanged");
+  assert.equal(cluster.tellPool("IPPool", "pool1"), [], "the event of our own write concerns nobody");
+  assert.is(puts(cluster), 1);
+});
+
+test("a pool that is gone needs nothing", async () => {
+  const cluster = clusterOf(["node-a"]);
+  cluster.removePool("IPPool", "pool1");
+  const done = await cluster.reconcile(KEY);
+  assert.ok(done.ok && done.value.outcome === "gone");
+  assert.equal(cluster.requests, []);
+});
+
+test("a pool that goes while its status is written is looked at once more, and found gone", async () => {
+  const cluster = clusterOf(["node-a"]);
+  cluster.failing.set("put", "notFound");
+  assert.not((await cluster.reconcile(KEY)).ok);
+  cluster.removePool("IPPool", "pool1");
+  const done = await cluster.reconcile(KEY);
+  assert.ok(done.ok && done.value.outcome === "gone");
+});
+
+test("events are told once the status is written, and once", async () => {
+  const cluster = clusterOf(["node-a", "node-b", "node-c", "node-d"]);
+  cluster.failing.set("put", "server");
+  assert.not((await cluster.reconcile(KEY)).ok);
+  assert.equal(cluster.events, []);
+  cluster.failing.clear();
+  await cluster.reconcile(KEY);
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.events, [`${KEY} NoFreeRanges`]);
+});
+
+test("R14 a block is taken from a node only when the API server says that the node is gone", async () => {
+  const cluster = clusterOf(["node-a", "node-b"]);
+  await cluster.reconcile(KEY);
+  // The watch says it is gone; the API server has it.
+  cluster.view.deleteNode("node-a");
+  const done = await cluster.reconcile(KEY);
+  assert.ok(done.ok && done.value.outcome === "unchanged");
+  assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.1-10.0.0.4", "node-b 10.0.0.5-10.0.0.8"]);
+  cluster.removeNode("node-a");
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.blocks(KEY), ["node-b 10.0.0.5-10.0.0.8"]);
+});
+
+test("R14 a node whose labels match after all keeps its block, and one whose labels do not loses it", async () => {
+  const cluster = new FakeCluster();
+  const nodeSelector = { nodeSelectorTerms: [{ matchExpressions: [{ key: "use", operator: "Exists" }] }] };
+  cluster.addNode("node-a", { use: "" });
+  cluster.putPool("IPPool", "pool1", { ...SPEC, nodeSelector });
+  await cluster.reconcile(KEY);
+  cluster.view.setNode({ name: "node-a", labels: {} });
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.1-10.0.0.4"]);
+  cluster.addNode("node-a", {});
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.blocks(KEY), []);
+});
+
+test("R14 nothing is written while a withdrawal cannot be confirmed", async () => {
+  const cluster = clusterOf(["node-a"]);
+  await cluster.reconcile(KEY);
+  cluster.removeNode("node-a");
+  cluster.failing.set("node", "unreachable");
+  const done = await cluster.reconcile(KEY);
+  assert.ok(!done.ok && done.error.code === "unreachable");
+  assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.1-10.0.0.4"]);
+});
+
+test("R14 pools of a node that is gone share one look at it, for a moment", async () => {
+  const cluster = clusterOf(["node-a"]);
+  cluster.putPool("IPPool", "pool2", { ...SPEC, subnet: "10.1.0.0/28" });
+  for (const key of [KEY, "IPPool/pool2"]) await cluster.reconcile(key);
+  cluster.removeNode("node-a");
+  for (const key of [KEY, "IPPool/pool2"]) await cluster.reconcile(key);
+  assert.is(cluster.requests.filter((request) => request === "node node-a").length, 1);
+  assert.equal([...cluster.blocks(KEY), ...cluster.blocks("IPPool/pool2")], []);
+});
+
+test("R14 a process that does not lead any more writes nothing", async () => {
+  const cluster = clusterOf(["node-a"]);
+  cluster.isLeader = false;
+  assert.not((await cluster.reconcile(KEY)).ok);
+  assert.is(puts(cluster), 0);
+});
+
+test("R14 a status is written over the version that it was planned from only", async () => {
+  const cluster = clusterOf(["node-a"]);
+  await cluster.reconcile(KEY);
+  const known = cluster.view.pool(KEY);
+  cluster.putPool("IPPool", "pool1", { ...SPEC, perNodeBlockSize: 2 });
+  // The edit's event has not come yet.
+  if (known !== undefined) cluster.view.deletePool("IPPool", "pool1");
+  if (known !== undefined) cluster.view.setPool(known);
+  cluster.addNode("node-b");
+  const done = await cluster.reconcile(KEY);
+  assert.ok(!done.ok && done.error.code === "conflict");
+  assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.1-10.0.0.4"]);
+});
+
+test("R7 a block rests for the delay, counted anew by each process", async () => {
+  const cluster = clusterOf(["node-a"], 1000);
+  await cluster.reconcile(KEY);
+  cluster.removeNode("node-a");
+  const done = await cluster.reconcile(KEY);
+  assert.ok(done.ok && done.value.againAfterMs === 1000);
+  cluster.time = 900;
+  cluster.failOver();
+  const anew = await cluster.reconcile(KEY);
+  assert.ok(anew.ok && anew.value.againAfterMs === 1000);
+  cluster.time = 1899;
+  await cluster.reconcile(KEY);
+  assert.is(cluster.object(KEY).status?.released?.length, 1);
+  cluster.time = 1900;
+  await cluster.reconcile(KEY);
+  assert.is(cluster.object(KEY).status?.released, undefined);
+});
+
+const LEAVING = { use: "no" };
+
+async function releasedOnPresentNode(): Promise<FakeCluster> {
+  const cluster = new FakeCluster(1000);
+  const nodeSelector = { nodeSelectorTerms: [{ matchExpressions: [{ key: "use", operator: "In", values: ["yes"] }] }] };
+  cluster.addNode("node-a", { use: "yes" });
+  cluster.putPool("IPPool", "pool1", { ...SPEC, nodeSelector });
+  await cluster.reconcile(KEY);
+  cluster.addNode("node-a", LEAVING);
+  await cluster.reconcile(KEY);
+  return cluster;
+}
+
+function podWith(phase: string, ip: string) {
+  const status = JSON.stringify([
+    { name: "default", ips: ["192.0.2.1"] },
+    { name: "net1", ips: [ip] },
+  ]);
+  return { metadata: { annotations: { "k8s.v1.cni.cncf.io/network-status": status } }, status: { phase } };
+}
+
+test("R7 a block that a pod of a present node still shows goes on resting, and is looked at each minute", async () => {
+  const cluster = await releasedOnPresentNode();
+  cluster.pods.set("node-a", [podWith("Succeeded", "10.0.0.1"), podWith("Running", "10.0.0.4")]);
+  cluster.time = 1000;
+  const done = await cluster.reconcile(KEY);
+  assert.ok(done.ok && done.value.againAfterMs === 60_000);
+  assert.is(cluster.object(KEY).status?.released?.length, 1);
+  cluster.pods.set("node-a", [podWith("Succeeded", "10.0.0.4"), podWith("Running", "10.0.0.5")]);
+  await cluster.reconcile(KEY);
+  assert.is(cluster.object(KEY).status?.released, undefined);
+});
+
+test("R7 where pods may not be listed only the delay counts, and a condition and one line of log say so", async () => {
+  const cluster = await releasedOnPresentNode();
+  cluster.podsForbidden = true;
+  cluster.time = 1000;
+  await cluster.reconcile(KEY);
+  assert.is(cluster.object(KEY).status?.released, undefined);
+  const { conditions } = cluster.object(KEY).status ?? {};
+  assert.ok(conditions?.some(({ type }) => type === "PodsUnchecked"));
+  assert.is(cluster.log.filter((line) => line.includes("whether pods use them")).length, 1);
+});
+
+test("R7 pods that could not be listed for another reason count as using the block", async () => {
+  const cluster = await releasedOnPresentNode();
+  cluster.failing.set("pods", "unreachable");
+  cluster.time = 1000;
+  await cluster.reconcile(KEY);
+  assert.is(cluster.object(KEY).status?.released?.length, 1);
+});
+
+test("with the original's CRD what is cut off is remembered, said once, and nothing loops", async () => {
+  const cluster = clusterOf(["node-a", "node-b"], 1000);
+  cluster.prunes = true;
+  await cluster.reconcile(KEY);
+  cluster.removeNode("node-a");
+  await cluster.reconcile(KEY);
+  const writes = puts(cluster);
+  assert.equal(cluster.object(KEY).status, {
+    allocations: [{ nodeName: "node-b", startIP: "10.0.0.5", endIP: "10.0.0.8" }],
+  });
+  for (let round = 0; round < 3; round++) await cluster.reconcile(KEY);
+  cluster.tellPool("IPPool", "pool1");
+  for (let round = 0; round < 3; round++) await cluster.reconcile(KEY);
+  assert.is(puts(cluster), writes);
+  // An edit brings the object without what was cut off: the block of node-a rests all the same, and the old division holds.
+  cluster.putPool("IPPool", "pool1", { ...SPEC, perNodeBlockSize: 2 });
+  cluster.addNode("node-c");
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.blocks(KEY), ["node-b 10.0.0.5-10.0.0.8", "node-c 10.0.0.9-10.0.0.12"]);
+  assert.equal(cluster.events, [`${KEY} WouldMoveBlocks`]);
+  const before = puts(cluster);
+  for (let round = 0; round < 3; round++) await cluster.reconcile(KEY);
+  assert.is(puts(cluster), before);
+  assert.is(cluster.log.filter((line) => line.includes("keeps status.allocations only")).length, 1);
+});
+
+test("R6 pools that come to share addresses are looked at again, both of them", async () => {
+  const cluster = clusterOf(["node-a"]);
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.putPool("IPPool", "pool2", { ...SPEC, subnet: "10.0.0.0/24" }), ["IPPool/pool2", KEY]);
+  for (const key of [KEY, "IPPool/pool2"]) {
+    await cluster.reconcile(key);
+    assert.ok(cluster.object(key).status?.conditions?.some(({ type }) => type === "OverlapsPool"));
+  }
+  assert.equal(cluster.removePool("IPPool", "pool2"), ["IPPool/pool2", KEY]);
+});
+
+test.run();

@@ -1,0 +1,49 @@
+/** Probes and metrics over HTTP. */
+import { test } from "uvu";
+import * as assert from "uvu/assert";
+import { parseBindAddress, serveHttp } from "../../src/lib/observe/http_endpoint.ts";
+import { readiness } from "../../src/lib/observe/readiness.ts";
+
+const ADDRESSES: readonly [text: string, place: ReturnType<typeof parseBindAddress>][] = [
+  [":8080", { host: undefined, port: 8080 }],
+  ["127.0.0.1:8080", { host: "127.0.0.1", port: 8080 }],
+  ["localhost:0", { host: "localhost", port: 0 }],
+  ["[::1]:8080", { host: "::1", port: 8080 }],
+  ["8080", undefined],
+  ["::1:8080", undefined],
+  [":65536", undefined],
+  ["127.0.0.1:", undefined],
+  ["", undefined],
+];
+for (const [text, place] of ADDRESSES) {
+  test(`${JSON.stringify(text)} is ${place === undefined ? "no address" : "an address"}`, () => {
+    assert.equal(parseBindAddress(text), place);
+  });
+}
+
+test("paths answer, others do not, and nothing is written to", async () => {
+  const opened = await serveHttp("127.0.0.1:0", { "/healthz": () => ({ status: 200, body: "ok\n" }) });
+  assert.ok(opened.ok);
+  const url = `http://127.0.0.1:${opened.value.port}`;
+  try {
+    const answer = await fetch(`${url}/healthz?verbose`);
+    assert.equal([answer.status, await answer.text()], [200, "ok\n"]);
+    assert.is((await fetch(`${url}/toString`)).status, 404);
+    assert.is((await fetch(`${url}/healthz`, { method: "POST" })).status, 405);
+    const taken = await serveHttp(`127.0.0.1:${opened.value.port}`, {});
+    assert.ok(!taken.ok && taken.error.includes("EADDRINUSE"));
+  } finally {
+    await opened.value.close();
+  }
+});
+
+test("R11 readiness names what is missing", () => {
+  const checks = { caches: () => "nodes not read yet", webhook: () => undefined };
+  assert.equal(readiness(checks), {
+    status: 503,
+    body: "[-]caches: nodes not read yet\n[+]webhook ok\nnot ready\n",
+  });
+  assert.is(readiness({ caches: () => undefined }).status, 200);
+});
+
+test.run();
