@@ -16,7 +16,7 @@ import { type Asked, type Fault, SimDisk, type SimOptions, SimStorage } from "./
 export const STORE_FILE = "/var/nv-ipam/store";
 
 /** Journals for about seven reservations, and a snapshot after every other one. */
-export const SMALL_SIZES: StoreSizes = { journal: 2000, reserve: 500, release: 220, snapshotAfter: 3000 };
+export const SMALL_SIZES: StoreSizes = { journal: 2000, reserve: 500, snapshotAfter: 3000 };
 
 /** A log that nobody reads. */
 export const SILENT: Log = {

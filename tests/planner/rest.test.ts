@@ -158,6 +158,40 @@ test("R7 a static allocation of a resting prefix waits", () => {
   assert.equal(allocationsOf(made, "CIDRPool/pool1"), ["node-b 10.10.0.0/24"]);
 });
 
+test("R7 a pool is not ready while a node waits for a static prefix in which its own former one rests", () => {
+  const made = new Cluster();
+  made.delayMs = 10 * MINUTE;
+  made.addNode("node-a");
+  const pool = made.addPool("CIDRPool", "pool1", { cidr: "10.10.0.0/16", perNodeNetworkPrefix: 24 });
+  made.settle();
+  pool.metadata.annotations["nv-ipam.nvidia.com/allow-reallocation"] = "true";
+  const staticAllocations = [{ nodeName: "node-a", prefix: "10.10.0.0/23" }];
+  made.edit("CIDRPool/pool1", { cidr: "10.10.0.0/16", perNodeNetworkPrefix: 23, staticAllocations });
+  made.settle();
+  assert.equal(allocationsOf(made, "CIDRPool/pool1"), []);
+  const ready = conditionOf(made, "CIDRPool/pool1", "Ready");
+  assert.is(ready?.reason, "StaticAllocationWaits");
+  assert.match(ready?.message ?? "", "10.10.0.0/23 for node-a, whose former prefix still rests");
+  made.time += 10 * MINUTE;
+  made.settle();
+  assert.equal(allocationsOf(made, "CIDRPool/pool1"), ["node-a 10.10.0.0/23"]);
+  assert.is(conditionOf(made, "CIDRPool/pool1", "Ready")?.status, "True");
+});
+
+test("R7 a pool is ready while the static prefix of a node that is gone rests", () => {
+  const made = new Cluster();
+  made.delayMs = 10 * MINUTE;
+  made.addNode("node-a");
+  made.addNode("node-b");
+  const staticAllocations = [{ nodeName: "node-a", prefix: "10.10.7.0/24" }];
+  made.addPool("CIDRPool", "pool1", { cidr: "10.10.0.0/16", perNodeNetworkPrefix: 24, staticAllocations });
+  made.settle();
+  made.nodes.delete("node-a");
+  made.settle();
+  assert.equal(allocationsOf(made, "CIDRPool/pool1"), ["node-b 10.10.0.0/24"]);
+  assert.is(conditionOf(made, "CIDRPool/pool1", "Ready")?.status, "True");
+});
+
 test("R7 a prefix that was set aside meanwhile is not given back", () => {
   const made = new Cluster();
   made.delayMs = 10 * MINUTE;

@@ -87,6 +87,7 @@ class Life {
     assert.equal(plan(mixed), result, "the order of nodes does not matter");
     assert.is(result.changed, JSON.stringify(plainStatus(before)) !== JSON.stringify(plainStatus(result.status)));
 
+    this.#checkReady(result);
     this.#checkR2(result);
     this.#checkR5(before, result);
     this.#checkR7(before, result);
@@ -108,6 +109,15 @@ class Life {
       now: new Date(this.cluster.time * 1000),
       rest: this.clock.rules("uid", this.cluster.delayMs),
     };
+  }
+
+  /** A pool that says it is ready has a block for each node that matches. */
+  #checkReady(result: Plan): void {
+    if (result.status.conditions?.find(({ type }) => type === "Ready")?.status !== "True") return;
+    const served = new Set(result.status.allocations.map(({ nodeName }) => nodeName));
+    for (const { name, labels } of this.cluster.nodes.values()) {
+      if (labels.pool !== undefined) assert.ok(served.has(name), `the pool is ready and ${name} has no block`);
+    }
   }
 
   /** No address belongs to two nodes, no node to two blocks; every block is one of the spec's that gave it. */

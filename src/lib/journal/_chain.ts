@@ -1,5 +1,5 @@
 /** The journals behind a snapshot, read as one sequence of records. */
-import type { Content } from "./content.ts";
+import { decodeChanges, type StoredChange } from "./changes.ts";
 import { type Disk, readWhole } from "./disk.ts";
 import type { StoreFiles } from "./files.ts";
 import { bodyOf, FILE_HEADER_BYTES, type Scan, type StoredRecord, scanRecords } from "./format.ts";
@@ -32,7 +32,11 @@ export async function readJournals(
  *
  * @returns the number of the last record, and what cannot be read, a sentence each.
  */
-export function replay(content: Content, journals: readonly ReadJournal[], after: number | undefined) {
+export function replay(
+  journals: readonly ReadJournal[],
+  after: number | undefined,
+  apply: (changes: readonly StoredChange[]) => void,
+) {
   const losses: string[] = [];
   let sequence = after;
   for (const { record, journal } of effectiveRecords(journals)) {
@@ -42,7 +46,7 @@ export function replay(content: Content, journals: readonly ReadJournal[], after
     if (record.sequence > sequence + 1)
       losses.push(`records ${sequence + 1} to ${record.sequence - 1} are missing before those of ${path}`);
     try {
-      content.apply(bodyOf(journal.bytes, record));
+      apply(decodeChanges(bodyOf(journal.bytes, record)));
     } catch (error) {
       losses.push(`record ${record.sequence} of ${path} makes no sense: ${String(error)}`);
     }

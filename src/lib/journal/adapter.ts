@@ -1,18 +1,9 @@
 /** The store as lowdb sees it: `new Low(adapter, ledger)`, `read()` recovers, `write()` makes the changes durable. */
 import type { Adapter } from "lowdb";
-import type { Change, LedgerSnapshot } from "../reservations/reservation.ts";
-import type { StoredChange } from "./content.ts";
+import type { StoredChange } from "./changes.ts";
+import type { Journaled } from "./journaled.ts";
 import { StoreFailure } from "./problem.ts";
 import type { StoreWriter } from "./writer.ts";
-
-/** What is kept in a store: a state that says how it changes. */
-export interface Journaled {
-  /** The changes since the last call, in order: one transaction. */
-  takeChanges(): readonly Change[];
-  /** Takes changes back, the last one first. */
-  undo(changes: readonly Change[]): void;
-  snapshot(): LedgerSnapshot;
-}
 
 /** The changes of all callers that wait for the same sync. */
 interface Group {

@@ -6,10 +6,11 @@ import type { StoreFiles } from "./files.ts";
 export interface StoreSizes {
   /** Room of a journal beside the reserve. Default 1 MiB. */
   readonly journal: number;
-  /** Room kept for releases when nothing more can be had from the disk. Default 64 KiB. */
+  /**
+   * Room kept for releases when nothing more can be had from the disk, beside that for a record for each reservation.
+   * Default 64 KiB.
+   */
   readonly reserve: number;
-  /** What the reserve grows by for each reservation: the size of the record that releases it. Default 208. */
-  readonly release: number;
   /** Journals of this size at least, and of the size of the last snapshot, are summed up in a new one. Default 2 MiB. */
   readonly snapshotAfter: number;
 }
@@ -18,7 +19,6 @@ export interface StoreSizes {
 export const DEFAULT_SIZES: StoreSizes = {
   journal: 1024 * 1024,
   reserve: 64 * 1024,
-  release: 208,
   snapshotAfter: 2 * 1024 * 1024,
 };
 

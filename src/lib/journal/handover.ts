@@ -23,17 +23,16 @@ export type LegacyFile =
 
 /** What to serve, after our own files and the original's were read. */
 export type Start =
-  | { readonly type: "resume"; readonly found: Recovery; readonly warnings: readonly string[] }
+  | { readonly type: "resume"; readonly warnings: readonly string[] }
   | {
       readonly type: "begin";
       readonly why: "new" | "imported" | "damaged";
-      readonly content: LedgerSnapshot;
+      /** What to begin with: what the original's file says, what could be read of ours, or nothing. */
+      readonly with: LedgerSnapshot | "found" | "nothing";
       readonly exported: number | undefined;
       /** What is wrong with the files that are set aside, a sentence each. */
       readonly losses: readonly string[];
     };
-
-const EMPTY: LedgerSnapshot = { reservations: [], pools: [] };
 
 /** Reads the original's file. `exported` is the checksum of what we exported last. */
 export async function readLegacyFile(
@@ -55,28 +54,33 @@ export async function readLegacyFile(
 }
 
 /** What to serve. `found` is undefined when there are no files of ours. */
-export function decideStart(found: Recovery | undefined, legacy: LegacyFile, { storeFile }: StoreFiles): Start {
-  const begin = (why: "new" | "damaged", content: LedgerSnapshot, losses: readonly string[] = []): Start => {
-    return { type: "begin", why, content, exported: found?.exported, losses };
+export function decideStart(
+  found: Pick<Recovery<unknown>, "losses" | "exported"> | undefined,
+  legacy: LegacyFile,
+  { storeFile }: StoreFiles,
+): Start {
+  const begin = (why: "new" | "damaged", losses: readonly string[] = []): Start => {
+    const source = found === undefined ? "nothing" : "found";
+    return { type: "begin", why, with: source, exported: found?.exported, losses };
   };
   const invalid = legacy.type === "invalid" ? `${storeFile} is no store of the original: ${legacy.reason}` : undefined;
   if (legacy.type === "valid") {
     const { content, checksum } = legacy;
     if (found === undefined || found.losses.length > 0 || found.exported !== checksum) {
-      return { type: "begin", why: "imported", content, exported: checksum, losses: found?.losses ?? [] };
+      return { type: "begin", why: "imported", with: content, exported: checksum, losses: found?.losses ?? [] };
     }
   }
   if (found === undefined) {
-    if (legacy.type === "notice") return begin("damaged", EMPTY, [`the files that ${storeFile} speaks of are missing`]);
-    return invalid === undefined ? begin("new", EMPTY) : begin("damaged", EMPTY, [invalid]);
+    if (legacy.type === "notice") return begin("damaged", [`the files that ${storeFile} speaks of are missing`]);
+    return invalid === undefined ? begin("new") : begin("damaged", [invalid]);
   }
-  if (found.losses.length > 0) return begin("damaged", found.content, found.losses);
+  if (found.losses.length > 0) return begin("damaged", found.losses);
   const isOther = legacy.type === "invalid" || legacy.type === "empty";
   if (isOther && found.exported !== undefined) {
     // The original may have gone on from our export, and what it knew is lost.
-    return begin("damaged", found.content, [invalid ?? `${storeFile} is empty, but had been exported`]);
+    return begin("damaged", [invalid ?? `${storeFile} is empty, but had been exported`]);
   }
-  return { type: "resume", found, warnings: invalid === undefined ? [] : [`${invalid}; it is set aside`] };
+  return { type: "resume", warnings: invalid === undefined ? [] : [`${invalid}; it is set aside`] };
 }
 
 /** Puts the text in place at which the original refuses to start. */

@@ -1,46 +1,58 @@
 /** Opens a store's files: reads them, decides what to serve, and makes that durable before anything is served. */
 import { dirname } from "node:path";
 import type { LedgerSnapshot } from "../reservations/reservation.ts";
+import { changesOf } from "./changes.ts";
 import type { StoreContext } from "./context.ts";
 import type { Disk } from "./disk.ts";
 import type { StoreFiles, StoreListing } from "./files.ts";
 import { decideStart, type LegacyFile, readLegacyFile, type Start, writeNotice } from "./handover.ts";
+import type { Journaled } from "./journaled.ts";
 import { errno, failure, type StoreProblem } from "./problem.ts";
 import { type Recovery, recover } from "./recovery.ts";
 import { StoreWriter } from "./writer.ts";
 
 /** All that the files say. */
-export interface FoundStore {
-  readonly found: Recovery | undefined;
+export interface FoundStore<L> {
+  /** What a start would serve. */
+  readonly ledger: L;
+  readonly found: Recovery<L> | undefined;
   readonly legacy: LegacyFile;
   readonly start: Start;
 }
 
 /** An opened store. */
-export interface OpenedStore {
+export interface OpenedStore<L> {
+  readonly ledger: L;
   readonly writer: StoreWriter;
-  readonly content: LedgerSnapshot;
   /** What people should know of how it was found, a sentence each. */
   readonly messages: readonly string[];
   /** Why the original could still start from an outdated file; then nothing may be reserved. */
   readonly noticeProblem: StoreProblem | undefined;
 }
 
-/** Reads the files without changing any. Throws StoreFailure. */
-export async function findStore(disk: Disk, files: StoreFiles): Promise<FoundStore> {
+/** Reads the files without changing any. `create` makes an empty ledger. Throws StoreFailure. */
+export async function findStore<L extends Journaled>(
+  disk: Disk,
+  files: StoreFiles,
+  create: () => L,
+): Promise<FoundStore<L>> {
   try {
-    const found = await recover(disk, files);
+    const found = await recover(disk, files, create);
     const legacy = await readLegacyFile(disk, files, found?.losses.length === 0 ? found.exported : undefined);
-    return { found, legacy, start: decideStart(found, legacy, files) };
+    const start = decideStart(found, legacy, files);
+    const source = start.type === "resume" ? "found" : start.with;
+    const ledger = source === "found" && found !== undefined ? found.ledger : create();
+    if (typeof source === "object") ledger.apply([...changesOf(source)]);
+    return { ledger, found, legacy, start };
   } catch (error) {
     throw failure("io", files.storeFile, "cannot read the store", error);
   }
 }
 
 /** Opens the store for writing; the caller holds its lock. Throws StoreFailure. */
-export async function openWriter(context: StoreContext): Promise<OpenedStore> {
+export async function openWriter<L extends Journaled>(context: StoreContext, create: () => L): Promise<OpenedStore<L>> {
   const { disk, files } = context;
-  const { found, legacy, start } = await findStore(disk, files);
+  const { ledger, found, legacy, start } = await findStore(disk, files, create);
   let listing: StoreListing;
   try {
     listing = await files.list(disk);
@@ -50,14 +62,13 @@ export async function openWriter(context: StoreContext): Promise<OpenedStore> {
   } catch (error) {
     throw failure("io", files.directory, "cannot prepare the store's directory", error);
   }
+  const content = ledger.snapshot();
   const writer =
-    start.type === "resume" ? await resume(context, start.found) : await begin(context, found, start, listing);
-  const opened = { writer, content: start.type === "resume" ? start.found.content : start.content };
-  return {
-    ...opened,
-    messages: messagesOf(start, files),
-    noticeProblem: legacy.type === "notice" ? undefined : await placeNotice(context, legacy),
-  };
+    start.type === "begin"
+      ? await begin(context, found, start, content, listing)
+      : await resume(context, found, content);
+  const noticeProblem = legacy.type === "notice" ? undefined : await placeNotice(context, legacy);
+  return { ledger, writer, messages: messagesOf(start, found, content, files), noticeProblem };
 }
 
 /** Makes the directory and those above it, as far as they are missing. Throws StoreFailure. */
@@ -100,7 +111,12 @@ export async function placeNotice(
   }
 }
 
-async function resume(context: StoreContext, found: Recovery): Promise<StoreWriter> {
+async function resume(
+  context: StoreContext,
+  found: Recovery<unknown> | undefined,
+  content: LedgerSnapshot,
+): Promise<StoreWriter> {
+  if (found === undefined) throw new Error("only what was found can be gone on with");
   const { disk, files } = context;
   for (const generation of found.madeGood) {
     const path = files.path("snapshot", generation);
@@ -108,24 +124,22 @@ async function resume(context: StoreContext, found: Recovery): Promise<StoreWrit
       throw failure("io", path, "cannot set the damaged snapshot aside", error);
     });
   }
-  return StoreWriter.resume(context, found);
+  return StoreWriter.resume(context, found, content);
 }
 
 async function begin(
   context: StoreContext,
-  found: Recovery | undefined,
-  { content, exported, why, losses }: Extract<Start, { type: "begin" }>,
+  found: Recovery<unknown> | undefined,
+  { exported, why, losses }: Extract<Start, { type: "begin" }>,
+  content: LedgerSnapshot,
   { snapshots, journals }: StoreListing,
 ): Promise<StoreWriter> {
   const { disk, files } = context;
   const generation = Math.max(0, ...snapshots, ...journals) + 1;
   // The gap in the numbers is seen should anybody try to read the generations before this one together with it.
   const sequence = (found?.sequence ?? 0) + 2;
-  const writer = await StoreWriter.begin(context, generation, content, {
-    sequence,
-    exported,
-    damaged: why === "damaged",
-  });
+  const damaged = why === "damaged";
+  const writer = await StoreWriter.begin(context, generation, content, { sequence, exported, damaged });
   const reason = losses.length > 0 ? "damaged" : "replaced";
   try {
     for (const old of snapshots) await disk.rename(files.path("snapshot", old), files.aside(reason, old, "snapshot"));
@@ -136,18 +150,23 @@ async function begin(
   return writer;
 }
 
-function messagesOf(start: Start, { storeFile }: StoreFiles): string[] {
+function messagesOf(
+  start: Start,
+  found: Recovery<unknown> | undefined,
+  content: LedgerSnapshot,
+  { storeFile }: StoreFiles,
+): string[] {
   if (start.type === "resume") {
-    const { damaged, madeGood } = start.found;
+    const madeGood = found?.madeGood ?? [];
     return [
       ...start.warnings,
       ...madeGood.map(
         (generation) => `${storeFile}.snapshot.${generation} is damaged; an older one and its journals have all of it`,
       ),
-      ...(damaged ? [damagedMessage(storeFile)] : []),
+      ...(found?.damaged === true ? [damagedMessage(storeFile)] : []),
     ];
   }
-  const { why, losses, content } = start;
+  const { why, losses } = start;
   const imported = `${content.reservations.length} reservations were taken over from the original's file ${storeFile}`;
   return [...losses, ...(why === "imported" ? [imported] : why === "damaged" ? [damagedMessage(storeFile)] : [])];
 }

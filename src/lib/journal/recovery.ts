@@ -4,28 +4,28 @@
  * Records are numbered without gaps. When two journals hold the same numbers, a write to the earlier one failed and was
  * taken back: the later one counts. So whatever is missing shows, and nothing that was taken back returns.
  */
-import type { LedgerSnapshot } from "../reservations/reservation.ts";
 import { journalEnds, type ReadJournal, readJournals, replay } from "./_chain.ts";
-import { Content, encodeChanges } from "./content.ts";
+import { encodeChanges, type StoredChange } from "./changes.ts";
 import { type Disk, readStart, readWhole } from "./disk.ts";
 import type { StoreFiles, StoreListing } from "./files.ts";
 import { bodyOf, FILE_HEADER_BYTES, type FileKind, FORMAT_VERSION, readFileHeader } from "./format.ts";
 import type { JournalEnd } from "./journal_file.ts";
+import type { Journaled } from "./journaled.ts";
 import { StoreFailure } from "./problem.ts";
 import { readSnapshot, type SnapshotEnd } from "./snapshot_file.ts";
 
 const NO_CHANGES = encodeChanges([]);
 
-/** A store as it was found. */
-export interface Recovery {
-  readonly content: LedgerSnapshot;
+/** A store as it was found, with what it holds as a ledger of kind L. */
+export interface Recovery<L> {
+  readonly ledger: L;
   /** Number of the last record. */
   readonly sequence: number;
   /** See StoredChange. */
   readonly exported: number | undefined;
   /** An earlier start found damage, and nobody has said since that the addresses in use are known again. */
   readonly damaged: boolean;
-  /** What cannot be read now, a sentence each; then `content` is what could be read. */
+  /** What cannot be read now, a sentence each; then `ledger` has what could be read. */
   readonly losses: readonly string[];
   /** Damaged snapshots that an older one and its journals made good. */
   readonly madeGood: readonly number[];
@@ -40,8 +40,8 @@ export interface Recovery {
 }
 
 /** What is read of a store from one of its snapshots on. */
-interface Attempt {
-  readonly content: Content;
+interface Attempt<L> {
+  readonly state: StateOf<L>;
   readonly bytes: number;
   /** Undefined when the snapshot is damaged. */
   readonly end: SnapshotEnd | undefined;
@@ -50,21 +50,41 @@ interface Attempt {
   readonly sequence: number;
 }
 
+/** A ledger that records are applied to, and what they say beside it. */
+class StateOf<L> {
+  readonly ledger: L;
+  exported: number | undefined;
+  readonly apply: (changes: readonly StoredChange[]) => void;
+
+  constructor(ledger: L & Pick<Journaled, "apply">) {
+    this.ledger = ledger;
+    this.apply = (changes) => {
+      const mark = changes.find((change) => change.type === "exported");
+      if (mark !== undefined) this.exported = mark.checksum;
+      ledger.apply(changes.filter((change) => change.type !== "exported"));
+    };
+  }
+}
+
 /**
- * Reads the store.
+ * Reads the store. `create` makes an empty ledger; more than one is made when snapshots are damaged.
  *
  * @returns undefined when there is none.
  * @throws StoreFailure `version` when a file was written by a later release; what the disk throws.
  */
-export async function recover(disk: Disk, files: StoreFiles): Promise<Recovery | undefined> {
+export async function recover<L extends Pick<Journaled, "apply">>(
+  disk: Disk,
+  files: StoreFiles,
+  create: () => L,
+): Promise<Recovery<L> | undefined> {
   const listing = await files.list(disk);
   const broken = await brokenHeaders(disk, files, listing);
-  if (listing.snapshots.length === 0) return recoverWithoutSnapshot(disk, files, listing);
+  if (listing.snapshots.length === 0) return recoverWithoutSnapshot(disk, files, listing, new StateOf(create()));
 
   const damagedSnapshots: number[] = [];
-  let best: Attempt | undefined;
+  let best: Attempt<L> | undefined;
   for (const generation of listing.snapshots.toReversed()) {
-    const attempt = await readFrom(disk, files, generation, listing, broken);
+    const attempt = await readFrom({ disk, files, generation, listing, broken }, new StateOf(create()));
     const isWhole = attempt.end !== undefined;
     if (isWhole && attempt.losses.length === 0) return toRecovery(attempt, listing, damagedSnapshots, []);
     if (isWhole || best === undefined) best = attempt;
@@ -75,18 +95,17 @@ export async function recover(disk: Disk, files: StoreFiles): Promise<Recovery |
   return best && toRecovery(best, listing, [], [...losses, ...best.losses]);
 }
 
-async function recoverWithoutSnapshot(
+async function recoverWithoutSnapshot<L>(
   disk: Disk,
   files: StoreFiles,
   listing: StoreListing,
-): Promise<Recovery | undefined> {
+  state: StateOf<L>,
+): Promise<Recovery<L> | undefined> {
   const journals = await readJournals(disk, files, listing.journals);
   if (journals.every(isUnused)) return undefined;
-  const content = new Content();
-  const { sequence, losses } = replay(content, journals, undefined);
+  const { sequence, losses } = replay(journals, undefined, state.apply);
   const missing = `${files.path("snapshot", journals[0]?.generation ?? 1)} is missing`;
-  const attempt = { content, bytes: 0, end: undefined, journals, losses, sequence };
-  return toRecovery(attempt, listing, [], [missing, ...losses]);
+  return toRecovery({ state, bytes: 0, end: undefined, journals, losses, sequence }, listing, [], [missing, ...losses]);
 }
 
 /** A store that was being begun has a journal, but no changes in it, before it has its first snapshot. */
@@ -94,37 +113,45 @@ function isUnused({ records, tail, bytes }: ReadJournal): boolean {
   return tail !== "damaged" && records.every((record) => bodyOf(bytes, record) === NO_CHANGES);
 }
 
-async function readFrom(
-  disk: Disk,
-  files: StoreFiles,
-  generation: number,
-  listing: StoreListing,
-  broken: ReadonlySet<string>,
-): Promise<Attempt> {
+interface Source {
+  readonly disk: Disk;
+  readonly files: StoreFiles;
+  readonly listing: StoreListing;
+  readonly broken: ReadonlySet<string>;
+  readonly generation: number;
+}
+
+async function readFrom<L>(
+  { disk, files, listing, broken, generation }: Source,
+  state: StateOf<L>,
+): Promise<Attempt<L>> {
   const path = files.path("snapshot", generation);
   const bytes = (await readWhole(disk, path)) ?? Buffer.alloc(0);
-  const { content, end: readEnd } = readSnapshot(bytes);
+  const readEnd = readSnapshot(bytes, state.apply);
   const end = broken.has(path) ? undefined : readEnd;
   const behind = listing.journals.filter((journal) => journal >= generation);
   const journals = await readJournals(disk, files, behind);
-  const { sequence, losses } = replay(content, journals, end?.sequence);
-  for (const journal of journals)
+  const { sequence, losses } = replay(journals, end?.sequence, state.apply);
+  for (const journal of journals) {
     if (broken.has(journal.path)) losses.push(`the first line of ${journal.path} is damaged`);
-  if (journals[0]?.generation !== generation) losses.push(`${files.path("journal", generation)} is missing`);
-  return { content, bytes: bytes.length, end, journals, losses, sequence };
+  }
+  const newest = behind.at(-1) ?? generation;
+  for (let expected = generation; expected <= newest; expected++) {
+    if (!behind.includes(expected)) losses.push(`${files.path("journal", expected)} is missing`);
+  }
+  return { state, bytes: bytes.length, end, journals, losses, sequence };
 }
 
-function toRecovery(
-  { content, bytes, end, journals, sequence }: Attempt,
+function toRecovery<L>(
+  { state, bytes, end, journals, sequence }: Attempt<L>,
   listing: StoreListing,
   madeGood: readonly number[],
   losses: readonly string[],
-): Recovery {
-  if (losses.length > 0) content.dropOutdatedClaims();
+): Recovery<L> {
   return {
-    content: content.snapshot(),
+    ledger: state.ledger,
     sequence,
-    exported: content.exported ?? end?.exported,
+    exported: state.exported ?? end?.exported,
     damaged: end?.damaged ?? false,
     losses,
     madeGood: [...madeGood],

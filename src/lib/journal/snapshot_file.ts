@@ -1,7 +1,7 @@
 /** Snapshots: the whole content of a store at one instant, as records that make it out of nothing. */
 import { setImmediate } from "node:timers/promises";
 import type { Change, LedgerSnapshot } from "../reservations/reservation.ts";
-import { Content, changesOf, encodeChanges } from "./content.ts";
+import { changesOf, decodeChanges, encodeChanges, type StoredChange } from "./changes.ts";
 import type { DiskFile } from "./disk.ts";
 import { asciiJson, bodyOf, encodeRecord, FILE_HEADER_BYTES, fileHeader, scanRecords } from "./format.ts";
 
@@ -17,13 +17,6 @@ export interface SnapshotEnd {
   readonly exported?: number;
   /** Acknowledged records were lost, and the addresses in use are not known again yet. */
   readonly damaged: boolean;
-}
-
-/** A snapshot that was read. */
-export interface ReadSnapshot {
-  /** Undefined when the snapshot is damaged: then `content` is what could be read. */
-  readonly end: SnapshotEnd | undefined;
-  readonly content: Content;
 }
 
 /** Writes a snapshot in slices, between which other work goes on. Returns its length in bytes. */
@@ -48,23 +41,29 @@ export async function writeSnapshot(
   return position;
 }
 
-/** Reads a snapshot, or what is left of it. The first line must have been checked. */
-export function readSnapshot(bytes: Buffer): ReadSnapshot {
+/**
+ * Applies a snapshot, or what is left of it, to an empty state. The first line must have been checked.
+ *
+ * @returns undefined when the snapshot is damaged.
+ */
+export function readSnapshot(
+  bytes: Buffer,
+  apply: (changes: readonly StoredChange[]) => void,
+): SnapshotEnd | undefined {
   const { records, tail } = scanRecords(bytes);
-  const content = new Content();
   let whole = tail === "clean" && records[0]?.offset === FILE_HEADER_BYTES;
   let end: SnapshotEnd | undefined;
   for (const [index, record] of records.entries()) {
     whole &&= record.sequence === index + 1 && end === undefined;
     const body = bodyOf(bytes, record);
     try {
-      if (record.type === "c") content.apply(body);
+      if (record.type === "c") apply(decodeChanges(body));
       else end = JSON.parse(body) as SnapshotEnd;
     } catch {
       whole = false;
     }
   }
-  return { end: whole && end?.records === records.length - 1 ? end : undefined, content };
+  return whole && end?.records === records.length - 1 ? end : undefined;
 }
 
 function* slices(changes: Iterable<Change>): Generator<Change[]> {

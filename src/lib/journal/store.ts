@@ -4,19 +4,18 @@ import type { Log } from "../observe/log.ts";
 import { Ledger } from "../reservations/ledger.ts";
 import type { LedgerSnapshot } from "../reservations/reservation.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { JournalAdapter, type Journaled } from "./adapter.ts";
+import { JournalAdapter } from "./adapter.ts";
 import { DEFAULT_SIZES, type StoreContext, type StoreSizes } from "./context.ts";
 import type { Disk, DiskLock } from "./disk.ts";
 import { StoreFiles } from "./files.ts";
 import { exportLegacyFile, readLegacyFile } from "./handover.ts";
+import type { Journaled } from "./journaled.ts";
 import { type DiskUse, MeteredDisk } from "./meter.ts";
 import { nodeDisk } from "./node_disk.ts";
 import { damagedProblem, ensureDirectory, findStore, openWriter, placeNotice } from "./opening.ts";
 import { StoreFailure, type StoreProblem } from "./problem.ts";
 
 export type { StoreProblem } from "./problem.ts";
-
-const EMPTY: LedgerSnapshot = { reservations: [], pools: [] };
 
 /** How to open a store. */
 export interface StoreOptions {
@@ -39,12 +38,12 @@ export interface StoreStats extends DiskUse {
 
 /** Opens the node's store. Its lock is held until it is closed. */
 export function openStore(options: StoreOptions): Promise<Result<Store<Ledger>, StoreProblem>> {
-  return openStoreOf((snapshot) => Ledger.load(snapshot).ledger, options);
+  return openStoreOf(() => new Ledger(), options);
 }
 
-/** Opens a store whose content `load` turns into a state that says how it changes. */
+/** Opens the store of another kind of ledger; `create` makes an empty one. */
 export async function openStoreOf<L extends Journaled>(
-  load: (snapshot: LedgerSnapshot) => L,
+  create: () => L,
   { storeFile, log, disk = nodeDisk, sizes = DEFAULT_SIZES }: StoreOptions,
 ): Promise<Result<Store<L>, StoreProblem>> {
   const files = new StoreFiles(storeFile);
@@ -55,7 +54,7 @@ export async function openStoreOf<L extends Journaled>(
     const lock = metered.lock(files.lock);
     if (!lock.ok) return lock;
     try {
-      return ok(await Store.open(context, metered, lock.value, load, log));
+      return ok(await Store.open(context, metered, lock.value, create, log));
     } catch (error) {
       lock.value.release();
       throw error;
@@ -96,17 +95,17 @@ export class Store<L extends Journaled> {
     context: StoreContext,
     disk: MeteredDisk,
     lock: DiskLock,
-    load: (snapshot: LedgerSnapshot) => L,
+    create: () => L,
     log: Log,
   ): Promise<Store<L>> {
     let noticeProblem: StoreProblem | undefined;
     const adapter = new JournalAdapter(async () => {
-      const opened = await openWriter(context);
+      const opened = await openWriter(context, create);
       for (const message of opened.messages) log.warning(message);
       noticeProblem = opened.noticeProblem;
-      return { ledger: load(opened.content), writer: opened.writer };
+      return opened;
     });
-    const db = new Low(adapter, load(EMPTY));
+    const db = new Low(adapter, create());
     await db.read();
     return new Store(context, disk, lock, adapter, db, noticeProblem);
   }
@@ -221,19 +220,16 @@ export async function readStore({
 }: Pick<StoreOptions, "storeFile" | "disk">): Promise<Result<StoreReport, StoreProblem>> {
   const files = new StoreFiles(storeFile);
   try {
-    const { found, start } = await findStore(disk, files);
-    const resumed = start.type === "resume" ? start : undefined;
-    const damaged = resumed === undefined ? start.type === "begin" && start.why === "damaged" : resumed.found.damaged;
-    const madeGood = resumed?.found.madeGood.map(
-      (n) => `${files.path("snapshot", n)} is damaged; nothing is lost by it`,
-    );
-    return ok({
-      state: damaged ? "damaged" : start.type === "begin" && start.why === "new" ? "new" : "whole",
-      content: start.type === "resume" ? start.found.content : start.content,
-      source: start.type === "begin" && start.why === "imported" ? "original" : "journal",
-      generation: Math.max(0, ...(found?.listing.journals ?? [])),
-      problems: start.type === "begin" ? start.losses : [...start.warnings, ...(madeGood ?? [])],
-    });
+    const { ledger, found, start } = await findStore(disk, files, () => new Ledger());
+    const madeGood = found?.madeGood.map((n) => `${files.path("snapshot", n)} is damaged; nothing is lost by it`);
+    const common = { content: ledger.snapshot(), generation: Math.max(0, ...(found?.listing.journals ?? [])) };
+    if (start.type === "resume") {
+      const state = found?.damaged === true ? "damaged" : "whole";
+      return ok({ ...common, state, source: "journal", problems: [...start.warnings, ...(madeGood ?? [])] });
+    }
+    const { why, losses: problems } = start;
+    if (why === "imported") return ok({ ...common, state: "whole", source: "original", problems });
+    return ok({ ...common, state: why, source: "journal", problems });
   } catch (error) {
     return fail(problemOf(error));
   }

@@ -7,7 +7,7 @@
  */
 import type { LedgerSnapshot } from "../reservations/reservation.ts";
 import { removeOldGenerations, type StoreState, saveSnapshot } from "./_generations.ts";
-import { encodeChanges, type StoredChange } from "./content.ts";
+import { encodeChanges, releaseBytes, type StoredChange } from "./changes.ts";
 import type { StoreContext } from "./context.ts";
 import { encodeRecord } from "./format.ts";
 import { JournalFile } from "./journal_file.ts";
@@ -18,7 +18,8 @@ import type { Recovery } from "./recovery.ts";
 export class StoreWriter {
   readonly #context: StoreContext;
   #state: StoreState;
-  #reservations: number;
+  /** Bytes that records would have which release all that is reserved, one by one. */
+  #releases = 0;
   /** Undefined after a failure. */
   #journal: JournalFile | undefined;
   #generation: number;
@@ -43,7 +44,7 @@ export class StoreWriter {
   ) {
     this.#context = context;
     this.#state = state;
-    this.#reservations = content.reservations.length;
+    for (const reservation of content.reservations) this.#releases += releaseBytes(reservation);
     this.#generation = generation;
     this.#bytesBefore = bytes.journals;
     this.#snapshotDueAt = Math.max(context.sizes.snapshotAfter, bytes.snapshot);
@@ -53,12 +54,12 @@ export class StoreWriter {
    * Goes on with the files that were read, or with new ones where that fails: what was read is on the disk then, even if
    * the process that wrote it ended before its sync. Throws StoreFailure.
    */
-  static async resume(context: StoreContext, found: Recovery): Promise<StoreWriter> {
+  static async resume(context: StoreContext, found: Recovery<unknown>, content: LedgerSnapshot): Promise<StoreWriter> {
     const { journal, next } = found;
     const bytes = { snapshot: found.snapshotBytes, journals: found.journalBytes };
     const generation = journal?.generation ?? Math.max(0, ...found.listing.snapshots);
     const { sequence, exported, damaged } = found;
-    const writer = new StoreWriter(context, { sequence, exported, damaged }, found.content, generation, bytes);
+    const writer = new StoreWriter(context, { sequence, exported, damaged }, content, generation, bytes);
     const path = context.files.path("journal", generation);
     try {
       if (journal === undefined) throw new Error("there is no journal to go on with");
@@ -69,7 +70,7 @@ export class StoreWriter {
       }
     } catch (error) {
       writer.#fail(failure("failed", path, "cannot go on with the journal", error));
-      await writer.append([], () => found.content);
+      await writer.append([], () => content);
     }
     // What a damaged snapshot was made good with is soon summed up anew.
     if (found.madeGood.length > 0) writer.#snapshotDueAt = 0;
@@ -137,9 +138,9 @@ export class StoreWriter {
     else if (this.#next !== undefined && this.#isSnapshotDue()) await this.#rotate(record, image(), state);
     else await this.#write(record);
     this.#state = state;
-    for (const { type } of changes) {
-      if (type === "reserve") this.#reservations++;
-      else if (type === "release") this.#reservations--;
+    for (const change of changes) {
+      if (change.type === "reserve") this.#releases += releaseBytes(change.reservation);
+      else if (change.type === "release") this.#releases -= releaseBytes(change.reservation);
     }
     this.#upkeep();
   }
@@ -162,7 +163,7 @@ export class StoreWriter {
   }
 
   get #reserve(): number {
-    return this.#context.sizes.reserve + this.#context.sizes.release * this.#reservations;
+    return this.#context.sizes.reserve + this.#releases;
   }
 
   get #capacity(): number {

@@ -12,8 +12,10 @@ import { presentHolder, type Terms } from "./terms.ts";
 /** A static allocation whose prefix is not free for it, or whose node keeps another one (R5). */
 export interface WaitingStatic {
   readonly wanted: StaticBlock;
-  /** Who has it; for a node that keeps another prefix, that node. */
+  /** Who has it, or had it and lets it rest; for a node that keeps another prefix, that node. */
   readonly holder: string;
+  /** What becomes of the node that it is for: it keeps another prefix, has none, or there is none that matches. */
+  readonly node: "keepsAnother" | "waits" | "absent";
 }
 
 /** What dealing came to. */
@@ -132,9 +134,11 @@ function dealStatics(
   for (const wanted of statics) {
     const own = standing.byNode.get(wanted.nodeName) ?? back.get(wanted.nodeName);
     if (own !== undefined) {
-      if (!sameRange(own.block, wanted.block)) waitingStatics.push({ wanted, holder: own.nodeName });
+      if (sameRange(own.block, wanted.block)) continue;
+      waitingStatics.push({ wanted, holder: own.nodeName, node: "keepsAnother" });
     } else if (taken.overlaps(wanted.block)) {
-      waitingStatics.push({ wanted, holder: holderOf(wanted.block, standing.holders, returned, resting) });
+      const holder = holderOf(wanted.block, standing.holders, returned, resting);
+      waitingStatics.push({ wanted, holder, node: left.has(wanted.nodeName) ? "waits" : "absent" });
     } else if (left.has(wanted.nodeName)) {
       given.push({ nodeName: wanted.nodeName, block: wanted.block, entry: writeStaticEntry(spec, wanted) });
     }

@@ -39,7 +39,7 @@ export function troublesOf(
     const eventReason = kind === "IPPool" ? "NoFreeRanges" : "NoFreePrefixes";
     troubles.push({ reason: "NoFreeBlocks", eventReason, message });
   }
-  const without = waitingStatics.filter(({ wanted, holder }) => wanted.nodeName !== "" && wanted.nodeName !== holder);
+  const without = waitingStatics.filter(({ node }) => node === "waits");
   if (without.length > 0) {
     const message = `no prefix for ${list(without.map(staticText))}`;
     troubles.push({ reason: "StaticAllocationWaits", eventReason: "StaticAllocationWaits", message });
@@ -89,9 +89,10 @@ export function findingsOf(facts: {
   return findings;
 }
 
-function staticText({ wanted, holder }: WaitingStatic): string {
+function staticText({ wanted, holder, node }: WaitingStatic): string {
   const whose = wanted.nodeName === "" ? "for no node" : `for ${wanted.nodeName}`;
-  if (holder === wanted.nodeName) return `${wanted.prefix} ${whose}, which keeps the prefix it has`;
+  if (node === "keepsAnother") return `${wanted.prefix} ${whose}, which keeps the prefix it has`;
+  if (holder === wanted.nodeName) return `${wanted.prefix} ${whose}, whose former prefix still rests`;
   return holder === "" ? `${wanted.prefix} ${whose}` : `${wanted.prefix} ${whose}, which ${holder} has`;
 }
 
