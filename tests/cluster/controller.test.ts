@@ -257,6 +257,20 @@ scene("SIGTERM ends it cleanly, and the next replica leads at once", async ({ po
   assert.is(await leads(second), true);
 });
 
+scene("SIGTERM ends it within ten seconds though the API server has stalled", async ({ pools, start }) => {
+  await pools.addNode("node-a");
+  const controller = await start(...electing(pools));
+  await until(() => leads(controller), "it leads");
+  server.signalApi("SIGSTOP");
+  try {
+    const { status, ms } = await controller.stop();
+    assert.is(status, 0);
+    assert.ok(ms < 10_000, `it took ${ms} ms`);
+  } finally {
+    server.signalApi("SIGCONT");
+  }
+});
+
 scene(
   "R2 after SIGKILL of the leader amid writes the next one takes over, and no block is dealt twice",
   async ({ pools, start }) => {

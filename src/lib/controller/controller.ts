@@ -57,7 +57,7 @@ const POOL_BURST = { quietMs: 5, longestMs: 50 };
 /** Pools whose requests are under way at once. */
 const AT_ONCE = 4;
 /** Milliseconds that work in hand may take when the controller stops; then it is given up. */
-const STOP_MS = 2000;
+const STOP_MS = 1000;
 /** Timers are not set for longer: looking once more costs nothing. */
 const LONGEST_WAIT_MS = 3_600_000;
 
@@ -101,7 +101,7 @@ export class Controller {
   }
 
   /**
-   * Writes statuses until the signal is aborted; then work in hand has four seconds at most. To be called when everything was
+   * Writes statuses until the signal is aborted; then work in hand has two seconds at most. To be called when everything was
    * read once.
    *
    * @param mayWrite asked before each write.
