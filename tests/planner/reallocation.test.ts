@@ -346,6 +346,24 @@ for (const [what, item, expected] of OF_A_REFUSED_SPEC) {
   });
 }
 
+test("R5 blocks of the other family that the original left are kept, and new nodes get such ones", () => {
+  const spec = { subnet: "fd00:1::/120", perNodeBlockSize: 8, gateway: "fd00:1::1" };
+  const blocks = [TWO_BLOCKS[0] ?? "", "node-b 10.10.0.17-10.10.0.24"];
+  const made = takenOver(spec, blocks, ["node-a", "node-b", "node-c", "node-d"]);
+  assert.equal(allocationsOf(made, IP), [...blocks, "node-c 10.10.0.9-10.10.0.16"]);
+  assert.is(conditionOf(made, IP, "Ready")?.reason, "WouldMoveBlocks");
+  assert.match(conditionOf(made, IP, "Ready")?.message ?? "", "no free block for node-d");
+});
+
+test("R5 prefixes of the other family that the original left are kept", () => {
+  const made = cluster("node-a");
+  const pool = made.addPool("CIDRPool", "pool1", { cidr: "10.10.0.0/16", perNodeNetworkPrefix: 24, gatewayIndex: 1 });
+  pool.status = { allocations: [{ nodeName: "node-a", prefix: "fd00::/64", gateway: "fd00::1" }] };
+  made.settle();
+  assert.equal(allocationsOf(made, CIDR), ["node-a fd00::/64 via fd00::1"]);
+  assert.is(conditionOf(made, CIDR, "Ready")?.reason, "WouldMoveBlocks");
+});
+
 test("R5 a node that comes back gets what it had, beside a static allocation of a spec that is not accepted", () => {
   const made = cluster("node-a", "node-b");
   made.delayMs = 1000;

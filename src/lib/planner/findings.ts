@@ -32,7 +32,7 @@ export function troublesOf(
     troubles.push({ reason: "WouldMoveBlocks", eventReason: "WouldMoveBlocks", message });
   }
   if (waiting.length > 0) {
-    const where = terms === undefined ? "" : ` in ${formatCidr(terms.division.network)}`;
+    const where = terms === undefined || terms.inferred ? "" : ` in ${formatCidr(terms.division.network)}`;
     const rest = resting.length === 0 ? "" : ` (${resting.length} rest)`;
     const what = kind === "IPPool" ? "block" : "prefix";
     const message = `no free ${what}${where} for ${list(waiting)}${rest}`;

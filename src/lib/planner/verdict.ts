@@ -57,14 +57,13 @@ function inferTerms(asked: Terms, entries: readonly Held[]): Terms | undefined {
 /**
  * The division that the largest group of entries agrees on: blocks of one size, at the same distance from multiples of it.
  * Which network was divided the entries do not say: it is the asked one's if they lie in it as its own blocks of that size
- * would, else it reaches from the first of them to the last.
+ * would, else it reaches from the first of them to the last. They may be of the other family.
  */
 function inferDivision(asked: Division, entries: readonly Held[]): Division | undefined {
   const groups = new Map<string, Range[]>();
   for (const { block } of entries) {
-    if (block.family !== asked.family) continue;
     const blockSize = block.last - block.first + 1n;
-    const key = `${blockSize} ${block.first % blockSize}`;
+    const key = `${block.family} ${blockSize} ${block.first % blockSize}`;
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [block]);
     else group.push(block);
@@ -75,21 +74,27 @@ function inferDivision(asked: Division, entries: readonly Held[]): Division | un
   for (const group of groups.values()) {
     if (group.length > largest.length || (group.length === largest.length && isKept(largest))) largest = group;
   }
-  return largest.length === 0 ? undefined : divisionOfGroup(asked, largest);
+  return divisionOfGroup(asked, largest);
 }
 
 function divisionOfGroup(asked: Division, group: readonly Range[]): Division | undefined {
-  let { first, last } = group[0] ?? asked.network;
+  const [one] = group;
+  if (one === undefined) return undefined;
+  const { family } = one;
+  let { first, last } = one;
   const blockSize = last - first + 1n;
   for (const block of group) {
     if (block.first < first) first = block.first;
     if (block.last > last) last = block.last;
   }
   const isPrefix = asked.nodePrefixLength !== undefined;
-  const nodePrefixLength = addressBits(asked.family) - (blockSize.toString(2).length - 1);
-  const shape = { family: asked.family, network: asked.network, blockSize, ...(isPrefix && { nodePrefixLength }) };
-  const end = isPrefix ? asked.network.last : assignable(asked.network).last;
-  const inAsked = first >= asked.first && last <= end && (first - asked.first) % blockSize === 0n;
+  const nodePrefixLength = addressBits(family) - (blockSize.toString(2).length - 1);
+  const isAskedFamily = family === asked.family;
+  const everything = { family, first: 0n, last: (1n << BigInt(addressBits(family))) - 1n, prefixLength: 0 };
+  const network = isAskedFamily ? asked.network : everything;
+  const shape = { family, network, blockSize, ...(isPrefix && { nodePrefixLength }) };
+  const end = isPrefix ? network.last : assignable(network).last;
+  const inAsked = isAskedFamily && first >= asked.first && last <= end && (first - asked.first) % blockSize === 0n;
   if (inAsked) return { ...shape, first: asked.first, count: (end - asked.first + 1n) / blockSize };
   return { ...shape, first, count: (last - first + 1n) / blockSize };
 }
