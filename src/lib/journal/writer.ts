@@ -34,6 +34,7 @@ export class StoreWriter {
   /** Bytes of journals that the last snapshot does not hold, those of the present journal not counted. */
   #bytesBefore: number;
   #snapshotDueAt: number;
+  #isSnapshotWanted = false;
 
   private constructor(
     context: StoreContext,
@@ -73,7 +74,7 @@ export class StoreWriter {
       await writer.append([], () => content);
     }
     // What a damaged snapshot was made good with is soon summed up anew.
-    if (found.madeGood.length > 0) writer.#snapshotDueAt = 0;
+    writer.#isSnapshotWanted = found.madeGood.length > 0;
     writer.#upkeep();
     return writer;
   }
@@ -135,7 +136,7 @@ export class StoreWriter {
     const state = this.#stateAfter(changes, rebuilt);
     const record = encodeRecord(state.sequence, "c", encodeChanges(changes));
     if (this.#journal === undefined || rebuilt) await this.#renew(record, image(), state);
-    else if (this.#next !== undefined && this.#isSnapshotDue()) await this.#rotate(record, image(), state);
+    else if (this.#isTimeForSnapshot(record.length)) await this.#rotate(record, image(), state);
     else await this.#write(record);
     this.#state = state;
     for (const change of changes) {
@@ -220,6 +221,7 @@ export class StoreWriter {
     const summedUp = this.#bytesBefore;
     this.#bytesBefore = 0;
     this.#snapshotDueAt = Number.POSITIVE_INFINITY;
+    this.#isSnapshotWanted = false;
     this.#snapshotting = saveSnapshot(this.#context, this.#generation, image, state)
       .then((bytes) => {
         this.#planSnapshot(bytes);
@@ -267,8 +269,10 @@ export class StoreWriter {
     return this.#bytesBefore + (this.#journal?.length ?? 0);
   }
 
-  #isSnapshotDue(): boolean {
-    return this.#bytes >= this.#snapshotDueAt;
+  /** A snapshot waits until the journal is used up, so that no zeros are written in vain; but not a wanted one. */
+  #isTimeForSnapshot(room: number): boolean {
+    if (this.#isSnapshotWanted) return this.#next !== undefined;
+    return this.#bytes >= this.#snapshotDueAt && this.#journal !== undefined && this.#journal.room < room;
   }
 
   /** Begins to make the next journal when it will be needed. */
@@ -276,7 +280,7 @@ export class StoreWriter {
     const room = this.#journal?.room;
     if (room === undefined || this.#next !== undefined || this.#preparing !== undefined) return;
     const { journal } = this.#context.sizes;
-    if (room >= this.#reserve + journal / 2 && !this.#isSnapshotDue()) return;
+    if (room >= this.#reserve + journal / 2 && !this.#isSnapshotWanted) return;
     if (room >= this.#retryBelow) return;
     this.#preparing = this.#create(this.#generation + 1, this.#capacity)
       .then((next) => {
