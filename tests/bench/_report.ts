@@ -20,6 +20,10 @@ export interface Section {
   readonly name: string;
   readonly title: string;
   readonly rows: readonly Row[];
+  /** How long it took. */
+  readonly seconds: number;
+  /** How many processes wanted to run at its end, the mean of a minute: above the number of CPUs, the figures are rough. */
+  readonly load: number;
 }
 
 /** Whether the row is within its bound; undefined when it has none. */
@@ -30,7 +34,7 @@ export function holds({ value, beside, bound }: Row): boolean | undefined {
 }
 
 /** The table of one section. */
-export function sectionText({ name, title, rows }: Section): string {
+export function sectionText({ name, title, rows, seconds, load }: Section): string {
   const head = ["", "measured", "beside", "ratio (quartiles)", "bound", "holds"];
   const lines = [head, ...rows.map(cells)];
   const widths = head.map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)));
@@ -39,15 +43,18 @@ export function sectionText({ name, title, rows }: Section): string {
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join("  ")
       .trimEnd();
-  return [`${name}: ${title}`, ...lines.map((line) => `  ${text(line)}`), ""].join("\n");
+  return [
+    `${name}: ${title} (${seconds} s, load ${load.toFixed(1)})`,
+    ...lines.map((line) => `  ${text(line)}`),
+    "",
+  ].join("\n");
 }
 
 /** The report as the JSON file holds it: each row also says whether it holds. */
 export function reportJson(machine: Readonly<Record<string, unknown>>, sections: readonly Section[]): string {
-  const written = sections.map(({ name, title, rows }) => ({
-    name,
-    title,
-    rows: rows.map((row) => ({ ...row, holds: holds(row) })),
+  const written = sections.map((section) => ({
+    ...section,
+    rows: section.rows.map((row) => ({ ...row, holds: holds(row) })),
   }));
   return `${JSON.stringify({ ...machine, sections: written }, null, 2)}\n`;
 }

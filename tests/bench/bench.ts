@@ -52,15 +52,19 @@ const fleet = async (): Promise<readonly Member[]> => {
   running ??= await Fleet.start();
   return running.members;
 };
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => Promise.resolve(running?.remove()).finally(() => process.exit(1)));
+}
 const sections: Section[] = [];
 const machine = { time: new Date().toISOString(), node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length };
-console.log(`${machine.cpus} x ${machine.cpu}, load ${loadavg()[0]?.toFixed(1)} at the start\n`);
+console.log(`${machine.cpus} x ${machine.cpu}\n`);
 try {
   for (const [name, { title, run }] of Object.entries(PARTS)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
     const started = performance.now();
-    const section = { name, title, rows: await run(fleet), seconds: 0, load: loadavg()[0] };
-    section.seconds = Math.round((performance.now() - started) / 1000);
+    const rows = await run(fleet);
+    const seconds = Math.round((performance.now() - started) / 1000);
+    const section = { name, title, rows, seconds, load: loadavg()[0] ?? 0 };
     sections.push(section);
     console.log(sectionText(section));
   }

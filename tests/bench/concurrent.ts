@@ -5,7 +5,7 @@ import { cpuMilliseconds } from "./_process.ts";
 import type { Row } from "./_report.ts";
 import { median, pairedRatio } from "./_statistics.ts";
 
-const ROUNDS = 40;
+const ROUNDS = 24;
 const WARM_UP_ROUNDS = 3;
 const CALLS = 320;
 const BOUND = 0.7;

@@ -6,7 +6,7 @@ import { type Member, POOL } from "./_fleet.ts";
 import type { Row } from "./_report.ts";
 import { median, mediansOf, pairedRatio, quantile } from "./_statistics.ts";
 
-const ROUNDS = 1000;
+const ROUNDS = 800;
 const ROUNDS_A_PAIR = 20;
 const WARM_UP_ROUNDS = 100;
 /** About what one ADD adds to a journal. */

@@ -9,7 +9,7 @@ import { privateMegabytesAtAnswer } from "./_held.ts";
 import type { Row } from "./_report.ts";
 import { median, pairedRatio } from "./_statistics.ts";
 
-const ROUNDS = 30;
+const ROUNDS = 25;
 const CALLS_A_ROUND = 5;
 const MEMORY_ROUNDS = 9;
 const CPU_BOUNDS = { VERSION: 1.15, ADD: 1.4, CHECK: 1.4, DEL: 1.4 };

@@ -4,7 +4,7 @@ import { type Member, POOL } from "./_fleet.ts";
 import type { Row } from "./_report.ts";
 import { median, pairedRatio } from "./_statistics.ts";
 
-const ROUNDS = 9;
+const ROUNDS = 7;
 const BOUND = 2;
 const STOPS = { SIGTERM: "after a clean stop", SIGKILL: "after SIGKILL" } as const;
 
