@@ -5,9 +5,10 @@ import { cpuMilliseconds } from "./_process.ts";
 import type { Row } from "./_report.ts";
 import { median, pairedRatio } from "./_statistics.ts";
 
-const ROUNDS = 24;
-const WARM_UP_ROUNDS = 3;
-const CALLS = 320;
+const ROUNDS = 10;
+const WARM_UP_ROUNDS = 2;
+/** Long enough that it does not matter how a slice begins and ends. */
+const CALLS = 1920;
 const BOUND = 0.7;
 
 interface Slice {
