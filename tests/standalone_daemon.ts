@@ -30,6 +30,8 @@ export function ipPool(name: string, spec: Readonly<Record<string, unknown>>): u
   return { apiVersion: "nv-ipam.nvidia.com/v1alpha1", kind: "IPPool", metadata: { name }, spec };
 }
 
+const START_LIMIT_MS = 60_000;
+
 export class StandaloneDaemon {
   readonly directory = mkdtempSync(join(tmpdir(), "nv-ipam-standalone-"));
   readonly socket = join(this.directory, "run", "daemon.sock");
@@ -78,7 +80,9 @@ export class StandaloneDaemon {
     child.stderr?.on("data", (chunk: Buffer) => {
       this.log += chunk.toString();
     });
+    const limit = Date.now() + START_LIMIT_MS;
     while (!(await this.#ready())) {
+      if (Date.now() > limit) throw new Error(`the daemon was not ready after ${START_LIMIT_MS} ms\n${this.log}`);
       if (child.exitCode !== null || child.signalCode !== null) {
         throw new Error(`the daemon ended (${child.exitCode ?? child.signalCode})\n${this.log}`);
       }

@@ -8,6 +8,8 @@ import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
 const ROUNDS = 200;
 const CALLERS = 8;
 const CONTAINERS = 40;
+/** Far more than what any round needs, and far less than what the gate gives the whole test. */
+const LIMIT_MS = 60_000;
 
 /** What is known of a container: the answer that was acknowledged last, or that a call was under way when the daemon died. */
 type Known =
@@ -23,7 +25,9 @@ test(`R1 R3 after each of ${ROUNDS} SIGKILLs under load everything acknowledged 
   const known = new Map<string, Known>(
     Array.from({ length: CONTAINERS }, (_, index): [string, Known] => [`c${index}`, { state: "free" }]),
   );
+  const failures: Error[] = [];
   let acknowledged = 0;
+  let alive = false;
 
   const work = async (client: DaemonClient, containers: readonly string[], running: () => boolean): Promise<void> => {
     while (running()) {
@@ -39,8 +43,9 @@ test(`R1 R3 after each of ${ROUNDS} SIGKILLs under load everything acknowledged 
           known.set(container, { state: "held", address: address.split("/")[0] ?? "" });
         }
         acknowledged++;
-      } catch {
-        // The daemon died under the call: its outcome is open.
+      } catch (error) {
+        // Under a daemon that died a call may fail, and its outcome is open. Under one that lives none may.
+        if (alive) failures.push(new Error(`a call for ${container} failed under a living daemon: ${error}`));
         return;
       }
     }
@@ -48,8 +53,21 @@ test(`R1 R3 after each of ${ROUNDS} SIGKILLs under load everything acknowledged 
 
   /** Waits until so many calls were acknowledged, then a moment more, so that the daemon dies anywhere in its work. */
   const loaded = async (calls: number): Promise<void> => {
-    while (acknowledged < calls) await delay(1);
+    const limit = Date.now() + LIMIT_MS;
+    while (acknowledged < calls && failures.length === 0) {
+      if (Date.now() > limit) throw new Error(`no call was acknowledged for ${LIMIT_MS} ms\n${daemon.log}`);
+      await delay(1);
+    }
     await delay(random.below(4));
+  };
+
+  /** The socket answers before the manifests are read, and an ADD is refused until then. */
+  const poolsKnown = async (client: DaemonClient): Promise<void> => {
+    const limit = Date.now() + LIMIT_MS;
+    while (!(await client.status(["pool1"])).ready) {
+      if (Date.now() > limit) throw new Error(`the pools were not known after ${LIMIT_MS} ms\n${daemon.log}`);
+      await delay(2);
+    }
   };
 
   const verify = async (client: DaemonClient): Promise<void> => {
@@ -68,9 +86,13 @@ test(`R1 R3 after each of ${ROUNDS} SIGKILLs under load everything acknowledged 
   try {
     for (let round = 0; round <= ROUNDS; round++) {
       await daemon.start();
+      alive = true;
       const clients = Array.from({ length: CALLERS }, () => new DaemonClient(`unix://${daemon.socket}`));
       const [first] = clients;
-      if (first !== undefined) await verify(first);
+      if (first !== undefined) {
+        await poolsKnown(first);
+        await verify(first);
+      }
       let running = round < ROUNDS;
       const names = [...known.keys()];
       const loads = clients.map((client, index) =>
@@ -81,10 +103,13 @@ test(`R1 R3 after each of ${ROUNDS} SIGKILLs under load everything acknowledged 
         ),
       );
       if (running) await loaded(acknowledged + random.below(60));
+      alive = false;
       await daemon.end("SIGKILL");
       running = false;
       for (const client of clients) client.close();
       await Promise.all(loads);
+      const [failure] = failures;
+      if (failure !== undefined) throw new Error(`${failure.message}\n${daemon.log}`);
     }
   } finally {
     await daemon.remove();
