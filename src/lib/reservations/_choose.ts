@@ -28,6 +28,8 @@ export interface Circumstances {
   /** What other containers hold for the same pod's interface, in any pool. */
   readonly abandoned: readonly Reservation[];
   readonly allowStaticInOtherBlocks: boolean;
+  /** What the request gets from its other pool already: pools may share addresses, but one answer has none twice (R1). */
+  readonly sibling: { readonly pool: PoolID; readonly address: Address } | undefined;
 }
 
 /** A pool as messages name it. */
@@ -63,18 +65,36 @@ export function chooseStatic(address: Address, circumstances: Circumstances): Re
   return take(address, "static", circumstances);
 }
 
-function chooseNext({ pool, occupancy, abandoned }: Circumstances): Result<Chosen, Refusal> {
+function chooseNext(circumstances: Circumstances): Result<Chosen, Refusal> {
+  const { pool, occupancy, abandoned } = circumstances;
   const { family } = pool.network;
-  const cursor = occupancy.cursor?.family === family ? occupancy.cursor.value : undefined;
-  const free = nextFree(pool.usable, occupancy.taken(family), cursor);
+  const free = nextOther(circumstances);
   if (free !== undefined) return ok({ address: { family, value: free }, how: "dynamic", takenFrom: undefined });
   for (const takenFrom of abandoned) {
     const address = isOf(pool, takenFrom)
-      ? takenFrom.addresses.find((each) => isUsable(pool, each) && !occupancy.isInConflict(each))
+      ? takenFrom.addresses.find(
+          (each) => isUsable(pool, each) && !occupancy.isInConflict(each) && !isSiblings(each, circumstances),
+        )
       : undefined;
     if (address !== undefined) return ok({ address, how: "dynamic", takenFrom });
   }
-  return fail(exhausted(pool));
+  return fail(exhausted(circumstances));
+}
+
+/** The next free address in turn that the request does not get from its other pool. */
+function nextOther(circumstances: Circumstances): bigint | undefined {
+  const { pool, occupancy } = circumstances;
+  const { family } = pool.network;
+  const taken = occupancy.taken(family);
+  const cursor = occupancy.cursor?.family === family ? occupancy.cursor.value : undefined;
+  const free = nextFree(pool.usable, taken, cursor);
+  if (free === undefined || !isSiblings({ family, value: free }, circumstances)) return free;
+  const after = nextFree(pool.usable, taken, free);
+  return after === free ? undefined : after;
+}
+
+function isSiblings(address: Address, { sibling }: Circumstances): boolean {
+  return sibling !== undefined && sameAddress(sibling.address, address);
 }
 
 function chooseGateway(circumstances: Circumstances): Result<Chosen, Refusal> {
@@ -114,7 +134,14 @@ export function addressWithIndex(pool: NodePool, index: number): Address | undef
 }
 
 /** One certain address, or the refusal that it is taken. */
-function take(address: Address, how: How, { pool, occupancy, abandoned }: Circumstances): Result<Chosen, Refusal> {
+function take(address: Address, how: How, circumstances: Circumstances): Result<Chosen, Refusal> {
+  const { pool, occupancy, abandoned, sibling } = circumstances;
+  if (sibling !== undefined && isSiblings(address, circumstances)) {
+    return fail({
+      status: "InvalidArgument",
+      message: `${formatAddress(address)} would be given twice, by ${poolText(sibling.pool)} and by ${poolText(pool.id)}, whose ranges overlap; name one of them, or pools that share no addresses`,
+    });
+  }
   if (!occupancy.isTaken(address)) return ok({ address, how, takenFrom: undefined });
   // A single address is exhausted by its one holder; the pod's own earlier sandbox must not keep the pod from coming back.
   const takenFrom = abandoned.find(
@@ -127,13 +154,20 @@ function take(address: Address, how: How, { pool, occupancy, abandoned }: Circum
   });
 }
 
-function exhausted(pool: NodePool): Refusal {
+function exhausted(circumstances: Circumstances): Refusal {
+  const { pool, sibling } = circumstances;
   const total = pool.block.last - pool.block.first + 1n;
   const block = `this node's block ${blockText(pool)}`;
+  const isShared = sibling !== undefined && isUsable(pool, sibling.address);
+  const but = isShared
+    ? ` but ${formatAddress(sibling.address)}, which ${poolText(sibling.pool)} gives to the same interface`
+    : "";
   const why =
     pool.usableCount === 0n
-      ? `${block} has no usable address: all ${total} are excluded, the gateway, or the network's own; change the pool's exclusions`
-      : `no free address in ${block}: all ${pool.usableCount} usable of its ${total} addresses are reserved; delete pods on this node`;
+      ? `${block} has no usable address: ${total === 1n ? "its only one is" : `all ${total} are`} excluded, the gateway, or the network's own; change the pool's exclusions`
+      : pool.usableCount === 1n
+        ? `no free address in ${block}: its only usable address ${isShared ? `is the one that ${poolText(sibling.pool)} gives to the same interface` : "is reserved"}; delete pods on this node`
+        : `no free address in ${block}: all ${pool.usableCount} usable of its ${total} addresses are reserved${but}; delete pods on this node`;
   const wider = pool.id.kind === "IPPool" ? "perNodeBlockSize" : "perNodeNetworkPrefix";
   return {
     status: "ResourceExhausted",

@@ -1,7 +1,16 @@
 /** What an ADD gets: what it holds already, or one new address from each pool, or a refusal with nothing changed (R4). */
 import { type Address, contains, formatAddress, formatCidr, sameAddress } from "../ip/address.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { addressWithIndex, blockText, type Choice, type Chosen, choose, chooseStatic, poolText } from "./_choose.ts";
+import {
+  addressWithIndex,
+  blockText,
+  type Choice,
+  type Chosen,
+  type Circumstances,
+  choose,
+  chooseStatic,
+  poolText,
+} from "./_choose.ts";
 import { podUID, type Records } from "./_records.ts";
 import type { PoolName, State } from "./_state.ts";
 import type { NodePool } from "./pool.ts";
@@ -136,12 +145,15 @@ function chooseAll(request: AllocateRequest, state: State): Result<readonly Deci
   // Nothing of it is the attachment's own or to be adopted in a pool of the request, or there would be nothing to choose.
   const abandoned = state.records.ofPod(podUID({ owner }), attachment.ifname);
   const decisions: Decision[] = [];
+  let sibling: Circumstances["sibling"];
   for (const pool of pools) {
-    const circumstances = { pool, occupancy: state.occupancyOf(pool.id), abandoned, allowStaticInOtherBlocks };
+    const occupancy = state.occupancyOf(pool.id);
+    const circumstances = { pool, occupancy, abandoned, allowStaticInOtherBlocks, sibling };
     const address = byName.value.get(pool);
     const chosen = address === undefined ? choose(choice, circumstances) : chooseStatic(address, circumstances);
     if (!chosen.ok) return chosen;
     decisions.push({ type: "reserve", pool, ...chosen.value });
+    sibling = { pool: pool.id, address: chosen.value.address };
   }
   return ok(decisions);
 }
@@ -152,7 +164,8 @@ function matchRequested({ pools, requested }: AllocateRequest): Result<ReadonlyM
   const wanted = requested
     .filter((address, i) => requested.findIndex((each) => sameAddress(each, address)) === i)
     .map((address) => ({ address, candidates: pools.filter(({ network }) => contains(network, address)) }))
-    // Networks may overlap: an address with one pool to go to comes before one with two.
+    // Networks may overlap: an address with one pool to go to comes before one with two. One with two goes to the first pool,
+    // so that no pool gives in turn what a later one is asked for by name.
     .sort((a, b) => a.candidates.length - b.candidates.length);
   for (const { address, candidates } of wanted) {
     const [belongsTo] = candidates;
