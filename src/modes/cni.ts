@@ -3,6 +3,7 @@ import { readFileSync, readSync, writeSync } from "node:fs";
 import type { Call } from "../lib/cni/daemon.ts";
 import { type CniError, ErrorCode, formatError, internalError } from "../lib/cni/error.ts";
 import { NEWEST_VERSION, versionAnswer } from "../lib/cni/version.ts";
+import { hasCode } from "../lib/disk/has_code.ts";
 import { fail, ok, type Result } from "../lib/result.ts";
 
 /** Largest network config, in bytes; some ten thousand attachments of a GC fit. */
@@ -86,10 +87,6 @@ function readFile(path: string): Result<Uint8Array | undefined, string> {
   } catch (error) {
     return hasCode(error, "ENOENT") || hasCode(error, "ENOTDIR") ? ok(undefined) : fail(reason(error));
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }
 
 function reason(error: unknown): string {

@@ -4,6 +4,7 @@ import { closeSync, constants, mkdtempSync, openSync, readFileSync, readSync, rm
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { hasCode } from "../../src/lib/disk/has_code.ts";
 import { privateMegabytes } from "./_process.ts";
 
 const LIMIT_MILLISECONDS = 10_000;
@@ -55,6 +56,6 @@ function whilePossible(step: () => number): void {
   try {
     while (step() > 0);
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EAGAIN")) throw error;
+    if (!hasCode(error, "EAGAIN")) throw error;
   }
 }

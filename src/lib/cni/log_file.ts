@@ -13,6 +13,7 @@ import {
   writeSync,
 } from "node:fs";
 import { basename, dirname, extname, join } from "node:path";
+import { hasCode } from "../disk/has_code.ts";
 
 /** When the file is set aside, and what is kept of those set aside before. */
 export interface LogLimits {
@@ -124,8 +125,4 @@ function tryUnlink(path: string): void {
   } catch {
     // Another plugin was faster, or it stays until the next time.
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -1,5 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
+import { hasCode } from "./has_code.ts";
 
 /**
  * Makes a directory and those above it, as far as they are missing; what exists keeps its mode. Node's own `recursive` never
@@ -20,8 +21,4 @@ export async function makeDirectory(path: string, mode = 0o755): Promise<void> {
       if (!hasCode(again, "EEXIST")) throw again;
     });
   }
-}
-
-function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { chmod, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { hasCode } from "./has_code.ts";
 
 /** How often a temporary file may be taken away by others that begin at the same time. */
 const ATTEMPTS = 5;
@@ -24,7 +25,7 @@ export async function placeFile(path: string, mode: number, fill: (temporary: st
       return;
     } catch (error) {
       // Another that has just begun took our temporary file for a leftover; that it does only once.
-      const isGone = error instanceof Error && "code" in error && error.code === "ENOENT";
+      const isGone = hasCode(error, "ENOENT");
       if (!isGone || attempt === ATTEMPTS) throw error;
     }
   }

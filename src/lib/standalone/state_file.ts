@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import { parsePool } from "../api/parse.ts";
 import type { Pool } from "../api/types.ts";
+import { hasCode } from "../disk/has_code.ts";
 import { placeFile } from "../disk/place_file.ts";
 import { fail, ok, type Result } from "../result.ts";
 
@@ -20,7 +21,7 @@ export async function readState(path: string): Promise<Result<readonly Pool[] | 
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return ok(undefined);
+    if (hasCode(error, "ENOENT")) return ok(undefined);
     return fail(`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
   const advice = "restore it from a backup, or move it away to have all blocks dealt anew";

@@ -2,6 +2,7 @@
 import { lstat, rename, unlink } from "node:fs/promises";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
+import { hasCode } from "../../disk/has_code.ts";
 import { makeDirectory } from "../../disk/make_directory.ts";
 import { fail, ok, type Result } from "../../result.ts";
 import { describeEndpoint, type Endpoint } from "./endpoint.ts";
@@ -137,7 +138,7 @@ async function kind(path: string): Promise<"missing" | "socket" | "other"> {
   try {
     return (await lstat(path)).isSocket() ? "socket" : "other";
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "missing";
+    if (hasCode(error, "ENOENT")) return "missing";
     throw error;
   }
 }
