@@ -44,8 +44,19 @@ export function readParameters(parameters: IPAMParameters | undefined): Result<A
   if (metadata === undefined) return invalid("parameters.metadata", "is required");
   if (metadata.k8sPodName === "") return invalid("parameters.metadata.k8s_pod_name", "is required");
   if (metadata.k8sPodNamespace === "") return invalid("parameters.metadata.k8s_pod_namespace", "is required");
-  const fault = textFault([...pools, cniContainerid, cniIfname, ...Object.values(metadata)]);
-  if (fault !== undefined) return invalid("parameters", fault);
+  const texts: readonly (readonly [field: string, text: string])[] = [
+    ...pools.map((pool, index) => [`parameters.pools[${index}]`, pool] as const),
+    ["parameters.cni_containerid", cniContainerid],
+    ["parameters.cni_ifname", cniIfname],
+    ["parameters.metadata.k8s_pod_name", metadata.k8sPodName],
+    ["parameters.metadata.k8s_pod_namespace", metadata.k8sPodNamespace],
+    ["parameters.metadata.k8s_pod_uid", metadata.k8sPodUid],
+    ["parameters.metadata.device_id", metadata.deviceId],
+  ];
+  for (const [field, text] of texts) {
+    const fault = textFault(text);
+    if (fault !== undefined) return invalid(field, fault);
+  }
   const requested = readRequested(parameters.requestedIps);
   if (!requested.ok) return requested;
   const choice = readChoice(parameters, requested.value);
@@ -61,10 +72,10 @@ export function readParameters(parameters: IPAMParameters | undefined): Result<A
   });
 }
 
-/** What is wrong with texts that name things, or undefined. The decoder puts U+FFFD for bytes that are no UTF-8. */
-export function textFault(texts: readonly string[]): string | undefined {
-  if (texts.some((text) => text.length > MAX_TEXT)) return `holds a text of more than ${MAX_TEXT} characters`;
-  return texts.some((text) => text.includes("\ufffd")) ? "holds a text that is not valid UTF-8" : undefined;
+/** What is wrong with a text that names something, or undefined. The decoder puts U+FFFD for bytes that are no UTF-8. */
+export function textFault(text: string): string | undefined {
+  if (text.length > MAX_TEXT) return `must not have more than ${MAX_TEXT} characters`;
+  return text.includes("\ufffd") ? "is not valid UTF-8" : undefined;
 }
 
 function poolKind(type: PoolType): PoolKind | undefined {

@@ -68,7 +68,7 @@ export class IpamService {
     if (!read.ok) return read;
     const { kind, names, attachment, owner, deviceID, requested, choice } = read.value;
     const network = caller.header(NETWORK_HEADER);
-    const fault = textFault([network]);
+    const fault = textFault(network);
     if (fault !== undefined) return invalid(`metadata ${NETWORK_HEADER}`, fault);
     if (owner.type === "none" && !this.#options.podOptional) {
       return invalid("parameters.metadata.k8s_pod_name", "is required: this daemon serves pods only");
