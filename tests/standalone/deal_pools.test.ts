@@ -187,15 +187,26 @@ test("pools of both kinds may have one name", () => {
   assert.equal(host.deal(pool(), prefixes), ["a 10.0.0.1", "a 10.9.0.0/24"]);
 });
 
-test("a manifest with a status keeps the blocks that were dealt elsewhere, and its uid", () => {
+test("R2 a pool that is deleted and made again from a manifest with a uid is another pool", () => {
+  const host = new Host("a");
+  const copied = pool({}, { uid: "from-the-cluster" });
+  host.deal(copied);
+  assert.is(host.dealt[0]?.metadata.uid, "uid-1");
+  host.deal(pool({ gateway: "10.0.0.1" }, { uid: "edited" }));
+  assert.is(host.dealt[0]?.metadata.uid, "uid-1");
+  host.deal();
+  host.deal(copied);
+  assert.is(host.dealt[0]?.metadata.uid, "uid-2");
+});
+
+test("a manifest with a status keeps the blocks that were dealt elsewhere", () => {
   const host = new Host("a", "b", "c");
   const allocations = [
     { nodeName: "b", startIP: "10.0.0.33", endIP: "10.0.0.48" },
     { nodeName: "a", startIP: "10.0.0.17", endIP: "10.0.0.32" },
   ];
-  const copied = { ...pool({}, { uid: "from-the-cluster" }), status: { allocations } } as Pool;
+  const copied = { ...pool(), status: { allocations } } as Pool;
   assert.equal(host.deal(copied), ["a 10.0.0.17", "b 10.0.0.33", "c 10.0.0.1"]);
-  assert.is(host.dealt[0]?.metadata.uid, "from-the-cluster");
 });
 
 test("what the state says goes before what the manifest's status says later", () => {

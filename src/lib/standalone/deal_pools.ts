@@ -105,8 +105,9 @@ function nodesOf({ status }: Pool): Set<string> {
 /** The wanted pool as the object that it is: the one from before with a new spec perhaps, or a new one. */
 function identify(wanted: Pool, before: Pool | undefined, newUID: () => string): Pool {
   if (before === undefined || before.kind !== wanted.kind) {
-    // A manifest that was taken from a cluster brings the blocks that were dealt there.
-    return { ...wanted, metadata: { ...wanted.metadata, uid: wanted.metadata.uid ?? newUID(), generation: 1 } };
+    // A manifest that was taken from a cluster brings the blocks that were dealt there; its uid would come again with each pool
+    // that is made from it (R2).
+    return { ...wanted, metadata: { ...wanted.metadata, uid: newUID(), generation: 1 } };
   }
   const sameAnnotations = equal(wanted.metadata.annotations ?? {}, before.metadata.annotations ?? {});
   const sameSpec = equal(wanted.spec, before.spec);
