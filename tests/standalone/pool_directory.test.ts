@@ -51,6 +51,16 @@ test("symbolic links are followed, as a mounted ConfigMap has them", async ({ di
   assert.equal(await names(directory), ["pool.yaml=x"]);
 });
 
+for (const [what, bytes] of [
+  ["UTF-16", Buffer.from("\ufeffapiVersion: nv-ipam.nvidia.com/v1alpha1\n", "utf16le")],
+  ["Latin-1", Buffer.from("# für alle\n", "latin1")],
+] as const) {
+  test(`a file in ${what} is named as not UTF-8`, async ({ directory }) => {
+    writeFileSync(join(directory, "x.yaml"), bytes);
+    assert.match(await refusal(directory), /x\.yaml: is not UTF-8 text/);
+  });
+}
+
 test("a directory that is missing is named", async ({ directory }) => {
   assert.match(await refusal(join(directory, "none")), /\/none: cannot be read: ENOENT/);
 });

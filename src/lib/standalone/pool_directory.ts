@@ -1,4 +1,5 @@
 /** Reads pool manifests from a directory and tells when they change. */
+import { isUtf8 } from "node:buffer";
 import { constants } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
@@ -46,7 +47,8 @@ export async function readTextFile(path: string): Promise<Result<string, string>
       const found = await file.stat();
       if (!found.isFile()) return fail(`${path}: is no file`);
       if (found.size > MAX_FILE_BYTES) return fail(`${path}: may have ${MAX_FILE_BYTES} bytes at most`);
-      return ok(await file.readFile("utf8"));
+      const bytes = await file.readFile();
+      return isUtf8(bytes) ? ok(bytes.toString("utf8")) : fail(`${path}: is not UTF-8 text; save it as UTF-8`);
     } finally {
       await file.close();
     }
