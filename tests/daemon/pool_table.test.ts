@@ -106,6 +106,25 @@ test("the view of a pool counts its block, and knows the address given last", ()
   });
 });
 
+test("a pool that lost its block here still counts what is held in it, and one that nothing was given from counts 0", () => {
+  const ledger = new Ledger();
+  assert.is(view({ ...own, status: {} } as Pool, ledger).used, "0");
+  const reservation = {
+    pool: { kind: "IPPool", name: "pool1", uid: "uid-of-pool1" },
+    addresses: [{ family: 4, value: 0x0a000002n }],
+    containerID: "c1",
+    ifname: "net1",
+    owner: { type: "none" },
+    network: "",
+    deviceID: "",
+    how: "dynamic",
+    createdAt: "",
+  } as const;
+  ledger.apply([{ type: "reserve", reservation }]);
+  assert.is(view({ ...own, status: {} } as Pool, ledger).used, "1");
+  assert.is(view({ ...own, spec: { ...own.spec, subnet: "x" }, status: {} } as Pool, ledger).used, "1");
+});
+
 test("a pool without a block here shows none, and why there is none where the planner says it", () => {
   const none = smallPool("pool1", "10.0.0", []);
   const { startIp, total, problem } = view(none);

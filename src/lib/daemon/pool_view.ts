@@ -13,8 +13,13 @@ export function poolView({ onNode: found, trouble }: TabledPool, ledger: Ledger)
     subnet: found.cidr,
   };
   if (found.state !== "ready") {
-    const none = { gateway: "", startIp: "", endIp: "", total: "0", excluded: "0", used: "", free: "0", cursor: "" };
-    return { ...common, ...none, problem: found.state === "invalid" ? found.reason : trouble };
+    const none = { gateway: "", startIp: "", endIp: "", total: "0", excluded: "0", free: "0", cursor: "" };
+    return {
+      ...common,
+      ...none,
+      used: String(ledger.held(id)),
+      problem: found.state === "invalid" ? found.reason : trouble,
+    };
   }
   const { block, gateway, usableCount } = found.pool;
   const text = (value: bigint): string => formatAddress({ family: block.family, value });

@@ -18,7 +18,7 @@ import type { Page } from "./_records.ts";
 import { type Conflict, type PoolName, State } from "./_state.ts";
 import type { NodePool } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
-import type { Attachment, Change, LedgerSnapshot, Owner, Reservation } from "./reservation.ts";
+import type { Attachment, Change, LedgerSnapshot, Owner, PoolID, Reservation } from "./reservation.ts";
 
 export type { Choice } from "./_choose.ts";
 export type { AllocateRequest } from "./_decide.ts";
@@ -166,6 +166,11 @@ export class Ledger {
   /** Number of reservations. */
   get size(): number {
     return this.#state.records.size;
+  }
+
+  /** How many addresses are reserved in the pool, whether it has a block now or not. */
+  held(pool: PoolID): number {
+    return this.#state.occupancyOf(pool).size;
   }
 
   /** How much of the pool is in use. */
