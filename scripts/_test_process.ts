@@ -1,6 +1,9 @@
 /** Runs one test file in a process of its own. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import type { Ending } from "./_verdict.ts";
 
@@ -13,26 +16,35 @@ export interface Run extends Ending {
 /** Bytes of output kept of one file: more is cut at the front. */
 const OUTPUT_LIMIT = 4 * 1024 * 1024;
 
-const groups = new Set<number>();
+/** Process groups of the tests that run, and the directory for temporary files that each has. */
+const running = new Map<number, string>();
 
-/** Ends every test process that still runs, with the processes it started. */
+/** Ends every test process that still runs, with the processes it started, and removes their temporary files. */
 export function endAll(): void {
-  for (const group of groups) endGroup(group);
+  for (const [group, directory] of running) {
+    endGroup(group);
+    remove(directory);
+  }
 }
 
-/** Runs a test file with this Node until it ends or its time is over; processes that it leaves behind are ended. */
+/**
+ * Runs a test file with this Node until it ends or its time is over; processes and temporary files that it leaves behind are
+ * done away with.
+ */
 export async function runFile(file: string, limitSeconds: number): Promise<Run> {
   const started = performance.now();
   const { FORCE_COLOR: _, ...env } = process.env;
+  // Short: tests put sockets below it, whose paths have 107 characters at most.
+  const directory = mkdtempSync(join(tmpdir(), "nv-"));
   const child = spawn(process.execPath, [file], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...env, NO_COLOR: "1" },
+    env: { ...env, NO_COLOR: "1", TMPDIR: directory },
     // A process group of its own, so that what it started can be ended with it.
     detached: true,
   });
   const group = child.pid;
   if (group === undefined) throw new Error(`${process.execPath} could not be started`);
-  groups.add(group);
+  running.set(group, directory);
 
   let stdout = "";
   let output = "";
@@ -53,7 +65,8 @@ export async function runFile(file: string, limitSeconds: number): Promise<Run> 
   if (timedOut) endGroup(group);
   const [exitCode] = await exited;
   endGroup(group);
-  groups.delete(group);
+  remove(directory);
+  running.delete(group);
   // A process that left the group may hold the pipes open; what it prints is not the test's.
   await Promise.race([closed, setTimeout(2000, undefined, { ref: false })]);
   child.stdout.destroy();
@@ -65,6 +78,11 @@ export async function runFile(file: string, limitSeconds: number): Promise<Run> 
     output,
     seconds: (performance.now() - started) / 1000,
   };
+}
+
+/** Processes that were just ended may still be making files in it. */
+function remove(directory: string): void {
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }
 
 function endGroup(group: number): void {

@@ -1,5 +1,8 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 
@@ -57,6 +60,36 @@ test("a file that does not end is ended when its time is over", () => {
   assert.is(lines.at(-1), "1 passed, 1 failed");
   assert.ok(lines.some((line) => line.includes("longer than its limit")));
 });
+
+async function inEmptyDirectory(work: (env: NodeJS.ProcessEnv, directory: string) => Promise<void>): Promise<void> {
+  const directory = mkdtempSync(join(tmpdir(), "gate-"));
+  await work({ ...process.env, TMPDIR: directory }, directory);
+  // It has to be empty.
+  rmdirSync(directory);
+}
+
+for (const HANG of ["no", "yes"]) {
+  test(`temporary files that a test leaves are removed, ${HANG === "yes" ? "also when it is ended" : "though it passes"}`, () =>
+    inEmptyDirectory(async (env) => {
+      const args = ["scripts/gate.ts", "--limit=3", fixture("leaves_files")];
+      const { stdout } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: "utf8", env: { ...env, HANG } });
+      assert.match(stdout, HANG === "yes" ? /longer than its limit/ : /\n2 passed, 0 failed\n/);
+    }));
+}
+
+test("temporary files of a run that is interrupted are removed", () =>
+  inEmptyDirectory(async (env, directory) => {
+    const args = ["scripts/gate.ts", fixture("leaves_files")];
+    const run = spawn(process.execPath, args, { cwd: ROOT, stdio: "ignore", env: { ...env, HANG: "yes" } });
+    const ended = new Promise((resolve) => run.once("exit", resolve));
+    const isUnderWay = () => readdirSync(directory, { recursive: true }).some((name) => String(name).endsWith("file"));
+    for (let waited = 0; !isUnderWay(); waited += 20) {
+      assert.ok(waited < 20_000, "the test file has not begun");
+      await delay(20);
+    }
+    run.kill("SIGINT");
+    assert.is(await ended, 1);
+  }));
 
 test("one bad file among good ones fails the run, and its output is shown", () => {
   const { status, lines } = gate(fixture("passes"), fixture("fails"));
