@@ -11,9 +11,8 @@ import { LOG_FLAGS } from "../lib/daemon/flags.ts";
 import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
 import { runCommand } from "../lib/flags/run_command.ts";
 import { type AdmissionRequest, AdmissionServer } from "../lib/kube/admission.ts";
-import { KubeClient } from "../lib/kube/client.ts";
-import { loadConfig } from "../lib/kube/config.ts";
-import { Connection } from "../lib/kube/connection.ts";
+import type { KubeClient } from "../lib/kube/client.ts";
+import { connect } from "../lib/kube/connect.ts";
 import { EventRecorder } from "../lib/kube/events.ts";
 import { LeaderElection } from "../lib/kube/leader_election.ts";
 import { parseBindAddress, type Routes, serveHttp } from "../lib/observe/http_endpoint.ts";
@@ -75,9 +74,10 @@ function wrongValue(values: Values): string | undefined {
 
 /** @returns why the controller had to end, if it was not told to. */
 async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Result<undefined, string>> {
-  const config = loadConfig({ path: values.kubeconfig, env: process.env });
-  if (!config.ok) return fail(config.error.message);
-  const client = new KubeClient(new Connection(config.value, { userAgent: `nv-ipam-controller/${BUILD.version}` }));
+  const userAgent = `nv-ipam-controller/${BUILD.version}`;
+  const connected = connect({ path: values.kubeconfig, env: process.env }, userAgent);
+  if (!connected.ok) return fail(connected.error.message);
+  const client = connected.value;
   const namespace = values["ippools-namespace"];
   log.info("Starting", { role: "controller", version: BUILD.version, namespace, server: client.server });
 

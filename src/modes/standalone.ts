@@ -1,9 +1,8 @@
 /** `nv-ipam standalone`: the node daemon and the controller's planner over pool manifests in a directory, without Kubernetes. */
-import { setTimeout } from "node:timers/promises";
-import { install } from "../lib/cni/install.ts";
-import { INSTALL_FLAGS, installOptions } from "../lib/cni/install_flags.ts";
+import { INSTALL_FLAGS } from "../lib/cni/install_flags.ts";
 import { DAEMON_FLAGS, LOG_FLAGS } from "../lib/daemon/flags.ts";
 import { openDaemon } from "../lib/daemon/open.ts";
+import { PluginInstallation } from "../lib/daemon/plugin_installation.ts";
 import { PoolTable } from "../lib/daemon/pool_table.ts";
 import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
 import { runCommand } from "../lib/flags/run_command.ts";
@@ -89,30 +88,9 @@ async function serve(values: FlagValues<typeof FLAGS>, log: Log): Promise<string
     await daemon.value.close();
     return source.error;
   }
-  installPlugin(values, log.named("install"), stop.signal);
+  new PluginInstallation(values, true, log.named("install")).run(stop.signal);
   await source.value.run(stop.signal);
   await daemon.value.close();
   log.info("Stopped");
   return undefined;
-}
-
-/** Milliseconds between attempts to install the plugin. */
-const INSTALL_AGAIN_MS = 30_000;
-
-/** Beside start-up and stop: neither waits for a copy of the executable. */
-async function installPlugin(values: FlagValues<typeof FLAGS>, log: Log, signal: AbortSignal): Promise<void> {
-  const [bound, called] = [values["bind-address"], values["cni-daemon-socket"]];
-  if (bound !== called) {
-    log.warning("The plugin is told of another socket than the daemon's; give both flags the same", { bound, called });
-  }
-  while (!signal.aborted) {
-    const installed = await install(installOptions(values, true));
-    if (installed.ok) {
-      log.info("The plugin is in place", { ...installed.value });
-      return;
-    }
-    const seconds = INSTALL_AGAIN_MS / 1000;
-    log.error("The plugin could not be installed; it is tried again", { err: installed.error.message, seconds });
-    await setTimeout(INSTALL_AGAIN_MS, undefined, { signal }).catch(() => undefined);
-  }
 }

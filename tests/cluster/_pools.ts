@@ -1,6 +1,6 @@
 /** Nodes and pools on a real API server, as a user has them. */
 import { setTimeout as delay } from "node:timers/promises";
-import { POOL_RESOURCES } from "../../src/lib/controller/kube_pool_api.ts";
+import { POOL_RESOURCES } from "../../src/lib/api/resources.ts";
 import type { KubeClient } from "../../src/lib/kube/client.ts";
 import type { KubeError } from "../../src/lib/kube/error.ts";
 import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";

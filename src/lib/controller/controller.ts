@@ -1,4 +1,5 @@
 /** Follows nodes and pools, and while it leads keeps every pool's status as the planner says. */
+import { POOL_KINDS, POOL_RESOURCES } from "../api/resources.ts";
 import type { NodeInfo } from "../api/selector.ts";
 import type { PoolKind, PoolObject } from "../api/types.ts";
 import type { KubeClient } from "../kube/client.ts";
@@ -6,12 +7,13 @@ import type { KubeObject, ObjectMeta } from "../kube/object.ts";
 import { type Outcome, WorkQueue } from "../kube/queue.ts";
 import { Reflector, type ReflectorObserver } from "../kube/reflector.ts";
 import type { Stored } from "../kube/store.ts";
+import { WatchLog } from "../kube/watch_log.ts";
 import type { Log } from "../observe/log.ts";
 import type { PoolEvent } from "../planner/conditions.ts";
 import { poolKey } from "../planner/overlaps.ts";
 import { Burst } from "./burst.ts";
 import { ClusterView } from "./cluster_view.ts";
-import { KubePoolApi, NODES, POOL_RESOURCES } from "./kube_pool_api.ts";
+import { KubePoolApi, NODES } from "./kube_pool_api.ts";
 import { Reconciler } from "./reconciler.ts";
 
 /** What a controller is made of. */
@@ -60,8 +62,6 @@ const AT_ONCE = 4;
 const STOP_MS = 1000;
 /** Timers are not set for longer: looking once more costs nothing. */
 const LONGEST_WAIT_MS = 3_600_000;
-
-const POOL_KINDS: readonly PoolKind[] = ["IPPool", "CIDRPool"];
 
 /** The controller's watches and work. */
 export class Controller {
@@ -199,22 +199,14 @@ export class Controller {
   }
 
   #observe(resource: string): ReflectorObserver {
-    const { log, observer } = this.#options;
-    let told = "";
+    const watchLog = new WatchLog(resource, this.#options.log);
     return {
-      listed: (count) => {
-        told = "";
-        log.info("Read what there is", { resource, count }, 1);
+      listed: (count) => watchLog.listed(count),
+      failed: (during, error, waitMs) => {
+        this.#options.observer?.watchFailed(resource);
+        watchLog.failed(during, error, waitMs);
       },
-      failed: (during, { code, message }, waitMs) => {
-        observer?.watchFailed(resource);
-        // The query of a watch has another number each time.
-        const words = message.replaceAll(/\d+/g, "");
-        const isNews = words !== told;
-        told = words;
-        if (!isNews || code === "gone") log.info("A watch is begun anew", { resource, err: message, waitMs }, 2);
-        else log.warning(`The API server does not let us ${during}; it is tried again`, { resource, err: message });
-      },
+      recovered: () => watchLog.recovered(),
     };
   }
 }

@@ -1,6 +1,7 @@
 /** The controller's requests, made with a client of the Kubernetes API. */
+import { POOL_RESOURCES } from "../api/resources.ts";
 import type { NodeInfo } from "../api/selector.ts";
-import { type AnyPoolStatus, API_VERSION, type PoolKind, type PoolObject } from "../api/types.ts";
+import { type AnyPoolStatus, API_VERSION, type PoolObject } from "../api/types.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { KubeError } from "../kube/error.ts";
 import type { KubeObject, Resource } from "../kube/object.ts";
@@ -11,12 +12,6 @@ import type { PoolApi, StoredStatus } from "./pool_api.ts";
 /** core/v1 nodes. */
 export const NODES: Resource = { group: "", version: "v1", plural: "nodes" };
 const PODS: Resource = { group: "", version: "v1", plural: "pods" };
-
-/** The resource of each kind of pool. */
-export const POOL_RESOURCES: Readonly<Record<PoolKind, Resource>> = {
-  IPPool: { group: "nv-ipam.nvidia.com", version: "v1alpha1", plural: "ippools" },
-  CIDRPool: { group: "nv-ipam.nvidia.com", version: "v1alpha1", plural: "cidrpools" },
-};
 
 /** Milliseconds that one request may take. */
 const TIMEOUT_MS = 10_000;

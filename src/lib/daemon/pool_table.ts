@@ -1,4 +1,4 @@
-import type { Pool, PoolKind } from "../api/types.ts";
+import type { Pool, PoolKind, PoolObject } from "../api/types.ts";
 import { type NodePool, type PoolOnNode, poolOnNode } from "../reservations/pool.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { Refusal } from "../rpc/server/unary.ts";
@@ -20,12 +20,21 @@ export class PoolTable {
     this.#nodeName = nodeName;
   }
 
+  /** Makes a pool ready, with what of it has not changed since the table has it. The table stays as it is. */
+  read(pool: PoolObject): TabledPool {
+    const onNode = poolOnNode(pool, this.#nodeName, this.#pools[pool.kind].get(pool.metadata.name)?.onNode);
+    return { onNode, trouble: troubleOf(pool, onNode) };
+  }
+
+  /** Adds what {@link read} gave, or puts it in the place of the pool of its kind and name. */
+  put(pool: TabledPool): void {
+    const { kind, name } = pool.onNode.id;
+    this.#pools[kind].set(name, pool);
+  }
+
   /** Adds a pool or replaces the one of its kind and name. */
-  set(pool: Pool): void {
-    const pools = this.#pools[pool.kind];
-    const { name } = pool.metadata;
-    const onNode = poolOnNode(pool, this.#nodeName, pools.get(name)?.onNode);
-    pools.set(name, { onNode, trouble: troubleOf(pool, onNode) });
+  set(pool: PoolObject): void {
+    this.put(this.read(pool));
   }
 
   /** Forgets a pool; unknown ones are no error. */
@@ -38,6 +47,11 @@ export class PoolTable {
     const names = new Set(pools.map((pool) => pool.metadata.name));
     for (const name of [...this.#pools[kind].keys()]) if (!names.has(name)) this.delete(kind, name);
     for (const pool of pools) this.set(pool);
+    this.markKnown(kind);
+  }
+
+  /** Says that the table has all pools of the kind. */
+  markKnown(kind: PoolKind): void {
     this.#known.add(kind);
   }
 
@@ -64,7 +78,7 @@ export class PoolTable {
 /** Reasons of Ready=False that concern every node. */
 const SPEC_REASONS: readonly string[] = ["InvalidSpec", "WouldMoveBlocks"];
 
-function troubleOf({ status }: Pool, { state }: PoolOnNode): string {
+function troubleOf({ status }: PoolObject, { state }: PoolOnNode): string {
   const ready = status?.conditions?.find(({ type }) => type === "Ready");
   if (ready?.status !== "False") return "";
   return state === "no-block" || SPEC_REASONS.includes(ready.reason) ? ready.message : "";

@@ -38,6 +38,8 @@ export interface ReflectorObserver {
   failed?(during: "list" | "watch", error: KubeError, waitMs: number): void;
   /** A watch begins. */
   watching?(resourceVersion: string): void;
+  /** After a failure, the server has said something again. */
+  recovered?(): void;
 }
 
 /** A server that ends watches sooner than this, in milliseconds, and says nothing in them, is not asked again at once. */
@@ -57,6 +59,8 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
   #version: string | undefined;
   /** Whether the server may be asked for a streaming list: until it refuses. */
   #streaming: boolean;
+  /** Whether the last thing that happened was a failure. */
+  #failing = false;
   /** Whether the next list is to come at once: a list in pages took longer than the server remembers. */
   #unpaged = false;
 
@@ -93,6 +97,7 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
 
   async #recover(during: "list" | "watch", error: KubeError, signal: AbortSignal): Promise<void> {
     const wait = Math.max(this.#backoff.next(), error.retryAfterMs ?? 0);
+    this.#failing = true;
     if (error.code === "gone") {
       this.#unpaged = during === "list";
       this.#version = undefined;
@@ -172,7 +177,7 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
   }
 
   #take({ type, object }: WatchEvent<T>): void {
-    this.#backoff.reset();
+    this.#heard();
     const key = keyOf(object.metadata);
     if (type === "DELETED") this.#store.remove(key);
     else if (type !== "BOOKMARK") this.#store.put(key, this.#options.keep(object));
@@ -180,13 +185,20 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
   }
 
   #replace(found: ReadonlyMap<string, S>, version: string | undefined): void {
-    this.#backoff.reset();
+    this.#heard();
     this.#unpaged = false;
     this.#version = version;
     this.#store.replace(found);
     this.#hasSynced = true;
     this.#synced.resolve();
     this.#options.observer?.listed?.(found.size);
+  }
+
+  #heard(): void {
+    this.#backoff.reset();
+    if (!this.#failing) return;
+    this.#failing = false;
+    this.#options.observer?.recovered?.();
   }
 
   #selection(): Selection {

@@ -1,0 +1,92 @@
+/** `nv-ipam node`: the node daemon of a cluster, whose pools come from the API server. */
+import { INSTALL_FLAGS } from "../lib/cni/install_flags.ts";
+import { DAEMON_FLAGS, LOG_FLAGS } from "../lib/daemon/flags.ts";
+import { type OpenDaemon, openDaemon } from "../lib/daemon/open.ts";
+import { PluginInstallation } from "../lib/daemon/plugin_installation.ts";
+import { PoolTable } from "../lib/daemon/pool_table.ts";
+import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
+import { runCommand } from "../lib/flags/run_command.ts";
+import { NODE_FLAGS } from "../lib/node/flags.ts";
+import { PoolWatch } from "../lib/node/pool_watch.ts";
+import { serveHttp } from "../lib/observe/http_endpoint.ts";
+import { type Log, stderrLog } from "../lib/observe/log.ts";
+import { type ReadinessChecks, readiness } from "../lib/observe/readiness.ts";
+import { BUILD } from "../version.ts";
+
+const FLAGS = defineFlags({ ...LOG_FLAGS, ...NODE_FLAGS, ...DAEMON_FLAGS, ...INSTALL_FLAGS });
+
+const COMMAND = {
+  name: "node",
+  summary: "Serves the plugin on a node of a cluster: pools come from the API server.",
+  flags: FLAGS,
+};
+
+type Values = FlagValues<typeof FLAGS>;
+
+/** Runs until SIGTERM or SIGINT. @returns 0, 1 when it cannot run, 2 when the flags are wrong. */
+export function run(args: readonly string[]): Promise<number> {
+  return runCommand(COMMAND, args, async (values) => {
+    const wrong = wrongValue(values);
+    if (wrong !== undefined) return { message: wrong, isUsage: true };
+    const log = stderrLog(values["logging-format"] === "json" ? "json" : "text", values.v);
+    const stop = new AbortController();
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
+    log.info("Starting", { role: "node", version: BUILD.version, node: values["node-name"] });
+
+    const pools = new PoolTable(values["node-name"]);
+    const daemon = await openDaemon({ values, pools, podOptional: false, log });
+    const trouble = daemon.ok ? await follow(values, pools, daemon.value, log, stop.signal) : daemon.error;
+    stop.abort();
+    if (daemon.ok) await daemon.value.close();
+    if (trouble === undefined) log.info("Stopped");
+    else log.error("The daemon cannot run", { err: trouble });
+    return trouble === undefined ? 0 : 1;
+  });
+}
+
+function wrongValue(values: Values): string | undefined {
+  if (values["node-name"] === "") return "--node-name is needed: the name of the Node on which the daemon runs";
+  const format = values["logging-format"];
+  return format === "text" || format === "json" ? undefined : `--logging-format=${format}: use text or json`;
+}
+
+/** Everything beside requests. Returns when told to stop. @returns why the daemon cannot run. */
+async function follow(
+  values: Values,
+  table: PoolTable,
+  { store }: OpenDaemon,
+  log: Log,
+  stop: AbortSignal,
+): Promise<string | undefined> {
+  const plugin = new PluginInstallation(values, false, log.named("install"));
+  plugin.run(stop);
+  // Requests are answered by now: what the client of the API server is made of takes its time to load.
+  const { connect } = await import("../lib/kube/connect.ts");
+  const userAgent = `nv-ipam-node/${BUILD.version}`;
+  const client = connect({ path: values.kubeconfig, env: process.env }, userAgent);
+  if (!client.ok) return client.error.message;
+  const namespace = values["ippools-namespace"];
+  log.info("Following the pools", { namespace, server: client.value.server });
+  const pools = new PoolWatch({ client: client.value, namespace, table, log: log.named("pools") });
+
+  const closed = await serveProbes(values["health-probe-bind-address"], {
+    ippools: () => pools.missing("IPPool"),
+    cidrpools: () => pools.missing("CIDRPool"),
+    store: () => store.problems()[0]?.message,
+    plugin: () => plugin.missing,
+  });
+  if (typeof closed === "string") return `--health-probe-bind-address: ${closed}`;
+  await pools.run(stop);
+  await Promise.all([closed(), client.value.close()]);
+  return undefined;
+}
+
+/** @returns what ends them, or why they cannot be served. */
+async function serveProbes(address: string, checks: ReadinessChecks): Promise<(() => Promise<void>) | string> {
+  if (address === "0") return () => Promise.resolve();
+  const served = await serveHttp(address, {
+    "/healthz": () => ({ status: 200, body: "ok\n" }),
+    "/readyz": () => readiness(checks),
+  });
+  return served.ok ? () => served.value.close() : served.error;
+}
