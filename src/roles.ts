@@ -30,6 +30,8 @@ export async function runRole(name: string, args: readonly string[]): Promise<nu
     return USAGE_STATUS;
   }
   if (place === EXECUTABLE) withoutExtraCertificates();
+  // Node looks at it when a connection is made (R13): whom to trust is for the kubeconfig to say.
+  delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
   process.on("uncaughtException", (error: unknown) => {
     const text = error instanceof Error ? error.message : String(error);
     process.stderr.write(`nv-ipam ${name}: internal error: ${text.replaceAll(/\s*\n\s*/g, "; ")}\n`);

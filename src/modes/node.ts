@@ -1,4 +1,5 @@
 /** `nv-ipam node`: the node daemon of a cluster, whose pools come from the API server. */
+import { isNodeName } from "../lib/api/node_name.ts";
 import { INSTALL_FLAGS } from "../lib/cni/install_flags.ts";
 import { DAEMON_FLAGS, LOG_FLAGS } from "../lib/daemon/flags.ts";
 import { type OpenDaemon, openDaemon } from "../lib/daemon/open.ts";
@@ -7,6 +8,7 @@ import { PoolTable } from "../lib/daemon/pool_table.ts";
 import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
 import { runCommand } from "../lib/flags/run_command.ts";
 import { NODE_FLAGS } from "../lib/node/flags.ts";
+import { PodWatch } from "../lib/node/pod_watch.ts";
 import { PoolWatch } from "../lib/node/pool_watch.ts";
 import { serveHttp } from "../lib/observe/http_endpoint.ts";
 import { type Log, stderrLog } from "../lib/observe/log.ts";
@@ -45,7 +47,8 @@ export function run(args: readonly string[]): Promise<number> {
 }
 
 function wrongValue(values: Values): string | undefined {
-  if (values["node-name"] === "") return "--node-name is needed: the name of the Node on which the daemon runs";
+  const node = values["node-name"];
+  if (!isNodeName(node)) return `--node-name=${node}: give the name of the Node on which the daemon runs`;
   const format = values["logging-format"];
   return format === "text" || format === "json" ? undefined : `--logging-format=${format}: use text or json`;
 }
@@ -76,7 +79,8 @@ async function follow(
     plugin: () => plugin.missing,
   });
   if (typeof closed === "string") return `--health-probe-bind-address: ${closed}`;
-  await pools.run(stop);
+  const pods = new PodWatch({ client: client.value, nodeName: values["node-name"], log: log.named("pods") });
+  await Promise.all([pools.run(stop), pods.run(stop)]);
   await Promise.all([closed(), client.value.close()]);
   return undefined;
 }

@@ -1,4 +1,5 @@
 /** `nv-ipam standalone`: the node daemon and the controller's planner over pool manifests in a directory, without Kubernetes. */
+import { isNodeName } from "../lib/api/node_name.ts";
 import { INSTALL_FLAGS } from "../lib/cni/install_flags.ts";
 import { DAEMON_FLAGS, LOG_FLAGS } from "../lib/daemon/flags.ts";
 import { openDaemon } from "../lib/daemon/open.ts";
@@ -7,7 +8,6 @@ import { PoolTable } from "../lib/daemon/pool_table.ts";
 import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
 import { runCommand } from "../lib/flags/run_command.ts";
 import { type Log, stderrLog } from "../lib/observe/log.ts";
-import { isNodeName } from "../lib/standalone/nodes.ts";
 import { PoolSource } from "../lib/standalone/pool_source.ts";
 import { BUILD } from "../version.ts";
 

@@ -1,18 +1,11 @@
 /** The nodes that pools are divided among where no API server tells: a file, or just this node. */
 import { parseAllDocuments } from "yaml";
+import { isNodeName } from "../api/node_name.ts";
 import type { NodeInfo } from "../api/selector.ts";
 import { fail, ok, type Result } from "../result.ts";
 
-/** A DNS subdomain (RFC 1123), as Kubernetes names nodes; up to 253 characters. */
-const NODE_NAME = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-
 /** Copies that aliases may make in one document. */
 const MAX_ALIASES = 100;
-
-/** Whether a text may be a node's name. */
-export function isNodeName(text: string): boolean {
-  return NODE_NAME.test(text);
-}
 
 /**
  * Reads a list of nodes from YAML or JSON: names, `{name, labels}` entries, Kubernetes Node objects, or a List of those (as

@@ -1,0 +1,104 @@
+/** The pods of this node, followed at the API server: who may still use an address. */
+import type { KubeClient } from "../kube/client.ts";
+import type { KubeError } from "../kube/error.ts";
+import { type KubeObject, keyOf, type Resource } from "../kube/object.ts";
+import { Reflector } from "../kube/reflector.ts";
+import type { Stored, StoreView } from "../kube/store.ts";
+import { WatchLog } from "../kube/watch_log.ts";
+import type { Log } from "../observe/log.ts";
+import { ok, type Result } from "../result.ts";
+
+/** What is followed. */
+export interface PodWatchOptions {
+  readonly client: KubeClient;
+  readonly nodeName: string;
+  readonly log: Log;
+}
+
+/** What is kept of a pod. */
+export interface PodOnNode extends Stored {
+  /** As the runtime and the plugin know the pod: of a static pod's mirror it is the static pod's own. */
+  readonly uid: string;
+  /** `namespace/name`. */
+  readonly key: string;
+  /** All of its containers have ended, for good. */
+  readonly isFinished: boolean;
+  /** The annotation in which Multus says which addresses the pod has: JSON text; undefined where there is none. */
+  readonly networkStatus: string | undefined;
+}
+
+interface PodObject extends KubeObject {
+  readonly status?: { readonly phase?: string };
+}
+
+const PODS: Resource = { group: "", version: "v1", plural: "pods" };
+/** The kubelet's annotation of a mirror pod: the UID that it gives the static pod. */
+const STATIC_UID = "kubernetes.io/config.hash";
+/** Multi-Network Specification 4.1.2. */
+const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
+const FINISHED: ReadonlySet<string | undefined> = new Set(["Succeeded", "Failed"]);
+const LOOK_UP_MS = 10_000;
+
+/** Follows them. Nothing that requests need waits for it. */
+export class PodWatch {
+  readonly #client: KubeClient;
+  readonly #reflector: Reflector<PodObject, PodOnNode>;
+
+  constructor({ client, nodeName, log }: PodWatchOptions) {
+    this.#client = client;
+    this.#reflector = new Reflector<PodObject, PodOnNode>({
+      client,
+      resource: PODS,
+      fieldSelector: `spec.nodeName=${nodeName}`,
+      keep: keepPod,
+      observer: new WatchLog(PODS.plural, log),
+    });
+  }
+
+  /** The pods as of the last event, by `namespace/name`. Without meaning before {@link isKnown}. */
+  get pods(): StoreView<PodOnNode> {
+    return this.#reflector.store;
+  }
+
+  /** Whether all pods were listed once; it stays true in an outage. */
+  get isKnown(): boolean {
+    return this.#reflector.hasSynced;
+  }
+
+  /** Resolves when all pods were listed once; never rejects. */
+  get known(): Promise<void> {
+    return this.#reflector.synced;
+  }
+
+  /** Asks the API server itself for one pod, wherever it runs. @returns undefined when there is none of this name. */
+  async lookUp(
+    namespace: string,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<Result<PodOnNode | undefined, KubeError>> {
+    const pod = await this.#client.get<PodObject>(PODS, { namespace, name }, { signal, timeoutMs: LOOK_UP_MS });
+    if (pod.ok) return ok(keepPod(pod.value));
+    return pod.error.code === "notFound" ? ok(undefined) : pod;
+  }
+
+  /** Follows the pods until the signal is aborted. Never rejects. */
+  run(signal: AbortSignal): Promise<void> {
+    return this.#reflector.run(signal);
+  }
+}
+
+function keepPod({ metadata, status }: PodObject): PodOnNode {
+  const { name, namespace, uid = "", resourceVersion, annotations = {} } = metadata;
+  return {
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      uid,
+      ...(resourceVersion !== undefined && { resourceVersion }),
+    },
+    uid: annotations[STATIC_UID] ?? uid,
+    key: keyOf(metadata),
+    isFinished: FINISHED.has(status?.phase),
+    networkStatus: annotations[NETWORK_STATUS],
+  };
+}
