@@ -16,3 +16,8 @@ declare const NV_IPAM_BUILD: BuildInfo;
 /** This build; the version is "source" when the sources run as they are. */
 export const BUILD: BuildInfo =
   typeof NV_IPAM_BUILD === "undefined" ? { version: "source", commit: "unknown", date: "unknown" } : NV_IPAM_BUILD;
+
+/** This build in one line. */
+export function describeBuild(): string {
+  return `nv-ipam ${BUILD.version}, commit ${BUILD.commit} of ${BUILD.date}`;
+}

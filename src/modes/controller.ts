@@ -7,7 +7,6 @@ import { Controller } from "../lib/controller/controller.ts";
 import { CONTROLLER_FLAGS } from "../lib/controller/flags.ts";
 import { ControllerMetrics } from "../lib/controller/metrics.ts";
 import { reviewPool } from "../lib/controller/review.ts";
-import { LOG_FLAGS } from "../lib/daemon/flags.ts";
 import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
 import { runCommand } from "../lib/flags/run_command.ts";
 import { type AdmissionRequest, AdmissionServer } from "../lib/kube/admission.ts";
@@ -16,10 +15,12 @@ import { connect } from "../lib/kube/connect.ts";
 import { EventRecorder } from "../lib/kube/events.ts";
 import { LeaderElection } from "../lib/kube/leader_election.ts";
 import { parseBindAddress, type Routes, serveHttp } from "../lib/observe/http_endpoint.ts";
-import { type Log, stderrLog } from "../lib/observe/log.ts";
+import type { Log } from "../lib/observe/log.ts";
+import { LOG_FLAGS } from "../lib/observe/log_flags.ts";
 import { type ReadinessChecks, readiness } from "../lib/observe/readiness.ts";
 import { fail, ok, type Result } from "../lib/result.ts";
 import { BUILD } from "../version.ts";
+import { runDaemon } from "./_daemon.ts";
 
 const FLAGS = defineFlags({ ...LOG_FLAGS, ...CONTROLLER_FLAGS });
 
@@ -46,16 +47,7 @@ export function run(args: readonly string[]): Promise<number> {
   return runCommand(COMMAND, args, async (values) => {
     const wrong = wrongValue(values);
     if (wrong !== undefined) return { message: wrong, isUsage: true };
-    const log = stderrLog(values["logging-format"] === "json" ? "json" : "text", values.v);
-    const stop = new AbortController();
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
-    // Timers of waits do not keep a process alive.
-    const alive = setInterval(() => undefined, 3_600_000);
-    const outcome = await serve(values, log, stop.signal);
-    clearInterval(alive);
-    if (outcome.ok) log.info("Stopped");
-    else log.error("The controller cannot go on", { err: outcome.error });
-    return outcome.ok ? 0 : 1;
+    return runDaemon("controller", values, (log, stop) => serve(values, log, stop));
   });
 }
 
@@ -67,9 +59,7 @@ function wrongValue(values: Values): string | undefined {
       return `--${name}=${address}: write :8080 or 127.0.0.1:8080`;
     }
   }
-  if (values["ippools-namespace"] === "") return "--ippools-namespace: name the namespace of the pools";
-  const format = values["logging-format"];
-  return format === "text" || format === "json" ? undefined : `--logging-format=${format}: use text or json`;
+  return values["ippools-namespace"] === "" ? "--ippools-namespace: name the namespace of the pools" : undefined;
 }
 
 /** @returns why the controller had to end, if it was not told to. */

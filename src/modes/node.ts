@@ -1,7 +1,7 @@
 /** `nv-ipam node`: the node daemon of a cluster, whose pools come from the API server. */
 import { isNodeName } from "../lib/api/node_name.ts";
 import { INSTALL_FLAGS } from "../lib/cni/install_flags.ts";
-import { DAEMON_FLAGS, LOG_FLAGS } from "../lib/daemon/flags.ts";
+import { DAEMON_FLAGS } from "../lib/daemon/flags.ts";
 import { type OpenDaemon, openDaemon } from "../lib/daemon/open.ts";
 import { PluginInstallation } from "../lib/daemon/plugin_installation.ts";
 import { PoolTable } from "../lib/daemon/pool_table.ts";
@@ -11,9 +11,12 @@ import { NODE_FLAGS } from "../lib/node/flags.ts";
 import { PodWatch } from "../lib/node/pod_watch.ts";
 import { PoolWatch } from "../lib/node/pool_watch.ts";
 import { serveHttp } from "../lib/observe/http_endpoint.ts";
-import { type Log, stderrLog } from "../lib/observe/log.ts";
+import type { Log } from "../lib/observe/log.ts";
+import { LOG_FLAGS } from "../lib/observe/log_flags.ts";
 import { type ReadinessChecks, readiness } from "../lib/observe/readiness.ts";
+import { fail, ok, type Result } from "../lib/result.ts";
 import { BUILD } from "../version.ts";
+import { runDaemon } from "./_daemon.ts";
 
 const FLAGS = defineFlags({ ...LOG_FLAGS, ...NODE_FLAGS, ...DAEMON_FLAGS, ...INSTALL_FLAGS });
 
@@ -28,29 +31,25 @@ type Values = FlagValues<typeof FLAGS>;
 /** Runs until SIGTERM or SIGINT. @returns 0, 1 when it cannot run, 2 when the flags are wrong. */
 export function run(args: readonly string[]): Promise<number> {
   return runCommand(COMMAND, args, async (values) => {
-    const wrong = wrongValue(values);
-    if (wrong !== undefined) return { message: wrong, isUsage: true };
-    const log = stderrLog(values["logging-format"] === "json" ? "json" : "text", values.v);
-    const stop = new AbortController();
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop.abort());
-    log.info("Starting", { role: "node", version: BUILD.version, node: values["node-name"] });
-
-    const pools = new PoolTable(values["node-name"]);
-    const daemon = await openDaemon({ values, pools, podOptional: false, log });
-    const trouble = daemon.ok ? await follow(values, pools, daemon.value, log, stop.signal) : daemon.error;
-    stop.abort();
-    if (daemon.ok) await daemon.value.close();
-    if (trouble === undefined) log.info("Stopped");
-    else log.error("The daemon cannot run", { err: trouble });
-    return trouble === undefined ? 0 : 1;
+    const node = values["node-name"];
+    if (!isNodeName(node)) {
+      return { message: `--node-name=${node}: give the name of the Node on which the daemon runs`, isUsage: true };
+    }
+    return runDaemon("node", values, (log, stop) => serve(values, log, stop));
   });
 }
 
-function wrongValue(values: Values): string | undefined {
-  const node = values["node-name"];
-  if (!isNodeName(node)) return `--node-name=${node}: give the name of the Node on which the daemon runs`;
-  const format = values["logging-format"];
-  return format === "text" || format === "json" ? undefined : `--logging-format=${format}: use text or json`;
+/** @returns why the daemon cannot run. */
+async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Result<undefined, string>> {
+  log.info("Starting", { role: "node", version: BUILD.version, node: values["node-name"] });
+  const pools = new PoolTable(values["node-name"]);
+  const daemon = await openDaemon({ values, pools, podOptional: false, log });
+  if (!daemon.ok) return daemon;
+  const ended = new AbortController();
+  const trouble = await follow(values, pools, daemon.value, log, AbortSignal.any([stop, ended.signal]));
+  ended.abort();
+  await daemon.value.close();
+  return trouble === undefined ? ok(undefined) : fail(trouble);
 }
 
 /** Everything beside requests. Returns when told to stop. @returns why the daemon cannot run. */

@@ -3,7 +3,7 @@ import { DAEMON_FLAGS } from "../lib/daemon/flags.ts";
 import { defineFlags } from "../lib/flags/flags.ts";
 import { type CommandError, runCommand } from "../lib/flags/run_command.ts";
 import { openStore, readStore, type StoreReport } from "../lib/journal/store.ts";
-import { createLog } from "../lib/observe/log.ts";
+import { stderrLog } from "../lib/observe/open_log.ts";
 
 const section = "Store";
 
@@ -49,7 +49,7 @@ const SUBJECTS: Readonly<Record<string, Subject | undefined>> = { export: export
 
 async function exportStore(storeFile: string, { state }: StoreReport): Promise<number | CommandError> {
   if (state === "damaged") return { message: `${storeFile} is damaged: repair it before it is exported` };
-  const opened = await openStore({ storeFile, log: stderrLog() });
+  const opened = await openStore({ storeFile, log: stderrLog("store") });
   if (!opened.ok) return { message: opened.error.message };
   const { size } = opened.value.ledger;
   const closed = await opened.value.close({ exportLegacy: true });
@@ -78,7 +78,7 @@ async function repair(storeFile: string, { state }: StoreReport): Promise<number
     process.stdout.write(`${storeFile} is not damaged: nothing to repair\n`);
     return 0;
   }
-  const opened = await openStore({ storeFile, log: stderrLog() });
+  const opened = await openStore({ storeFile, log: stderrLog("store") });
   if (!opened.ok) return { message: opened.error.message };
   const store = opened.value;
   const rebuilt = await store.markRebuilt();
@@ -94,11 +94,4 @@ async function repair(storeFile: string, { state }: StoreReport): Promise<number
 
 function countOf(reservations: number): string {
   return reservations === 1 ? "1 reservation" : `${reservations} reservations`;
-}
-
-function stderrLog() {
-  const write = (line: string): void => {
-    process.stderr.write(`${line}\n`);
-  };
-  return createLog({ format: "text", verbosity: 0, write, now: Date.now, pid: process.pid });
 }

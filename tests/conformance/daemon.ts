@@ -11,19 +11,19 @@ import { DAEMON_FLAGS } from "../../src/lib/daemon/flags.ts";
 import { openDaemon } from "../../src/lib/daemon/open.ts";
 import { PoolTable } from "../../src/lib/daemon/pool_table.ts";
 import { defineFlags, parseFlags } from "../../src/lib/flags/flags.ts";
-import { stderrLog } from "../../src/lib/observe/log.ts";
+import { stderrLog } from "../../src/lib/observe/open_log.ts";
 import { EXECUTABLE } from "../plugin.ts";
 import type { PoolSpec } from "./vector.ts";
 
 const flags = defineFlags({ ...DAEMON_FLAGS, ...INSTALL_FLAGS });
 const parsed = parseFlags({ name: "daemon", summary: "", flags }, process.argv.slice(2));
-if (!parsed.ok || parsed.value.type === "help") throw new Error(parsed.ok ? "no help here" : parsed.error);
+if (!parsed.ok || parsed.value.type !== "run") throw new Error(parsed.ok ? parsed.value.type : parsed.error);
 const { values } = parsed.value;
 
 const pools = new PoolTable(values["node-name"]);
 pools.replace("IPPool", []);
 pools.replace("CIDRPool", []);
-const log = stderrLog("text", 0);
+const log = stderrLog("daemon");
 const daemon = await openDaemon({ values, pools, podOptional: false, log });
 if (!daemon.ok) throw new Error(daemon.error);
 const installing = install(installOptions({ ...values, "cni-nv-ipam-bin-file": EXECUTABLE }));

@@ -72,7 +72,7 @@ export class LocalDaemon {
       ...flags,
     ];
     const parsed = parseFlags({ name: "daemon", summary: "", flags: DAEMON_FLAGS }, all);
-    if (!parsed.ok || parsed.value.type === "help") throw new Error(parsed.ok ? "no help here" : parsed.error);
+    if (!parsed.ok || parsed.value.type !== "run") throw new Error(parsed.ok ? parsed.value.type : parsed.error);
     const opened = await openDaemon({
       values: parsed.value.values,
       pools: this.pools,

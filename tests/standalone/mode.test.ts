@@ -64,7 +64,13 @@ async function assertServes({ socket }: Place): Promise<void> {
 test("--help shows every group of flags and exits with 0", async () => {
   const { exit, stdout, stderr } = await run("standalone", "--help");
   assert.equal([exit, stderr], [0, ""]);
-  for (const part of ["--pools string", "--nodes string", "--block-release-delay duration", "--node-name", "--v int"]) {
+  for (const part of [
+    "--pools string",
+    "--nodes string",
+    "--block-release-delay duration",
+    "--node-name",
+    "--v Level",
+  ]) {
     assert.match(stdout, part);
   }
 });

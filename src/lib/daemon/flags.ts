@@ -32,14 +32,3 @@ export const DAEMON_FLAGS = defineFlags({
     section,
   },
 });
-
-/** Flags of every long-running role's log. */
-export const LOG_FLAGS = defineFlags({
-  "logging-format": {
-    type: "string",
-    default: "text",
-    help: 'Sets the log format. Permitted formats: "json", "text".',
-    section: "Logging",
-  },
-  v: { type: "int", default: 0, help: "number for the log level verbosity", section: "Logging", short: "v" },
-});

@@ -1,11 +1,12 @@
 /**
- * Command line flags: declared as data, read the way Go's pflag reads them (`--x=v`, `--x v`, `-v=2`, `-v2`; booleans as
- * strconv.ParseBool), with cac for the command, its arguments and its help.
+ * Command line flags: declared as data, read the way Go's pflag reads them in Kubernetes components (`--x=v`, `--x v`, `-v=2`,
+ * `-v2`, `_` for `-` in names; booleans as strconv.ParseBool), with cac for the command and its arguments.
  */
-import { type CAC, cac } from "cac";
+import { cac } from "cac";
 import { fail, ok, type Result } from "../result.ts";
 import { closest } from "./closest.ts";
-import { type FlagType, type FlagTypes, formatDuration, parseValue } from "./value.ts";
+import { helpText } from "./help.ts";
+import { type FlagType, type FlagTypes, givenAgain, parseValue, typeLabel } from "./value.ts";
 
 /** One flag. Its name is the key it is declared under, without dashes. */
 export interface Flag<K extends FlagType = FlagType> {
@@ -35,14 +36,25 @@ export interface Command<F extends Flags> {
   readonly flags: F;
 }
 
-/** What a command line says: run with these values, or print this help and exit 0. */
+/** What a command line says: run with these values, or print the help or the version and exit 0. */
 export type Parsed<F extends Flags> =
   | { readonly type: "run"; readonly values: FlagValues<F>; readonly positionals: readonly string[] }
-  | { readonly type: "help"; readonly text: string };
+  | { readonly type: "help"; text(columns: number): string }
+  | { readonly type: "version" };
 
 /** Declares flags with their literal types kept. */
 export function defineFlags<const F extends Flags>(flags: F): F {
   return flags;
+}
+
+/** Every command has it, in this section. */
+const COMMON_FLAGS = defineFlags({
+  version: { type: "bool", default: false, help: "print binary version and exit", section: "Common" },
+});
+
+/** The flags of a command, with those that every command has. */
+export function allFlags(command: Command<Flags>): Flags {
+  return { ...command.flags, ...COMMON_FLAGS };
 }
 
 /**
@@ -52,40 +64,26 @@ export function defineFlags<const F extends Flags>(flags: F): F {
  * type or one that the flag refuses, or when positional arguments are missing or too many.
  */
 export function parseFlags<F extends Flags>(command: Command<F>, args: readonly string[]): Result<Parsed<F>, string> {
-  const split = splitArguments(command.flags, args);
+  const flags = allFlags(command);
+  const split = splitArguments(flags, args);
   if (!split.ok) return split;
-  if (split.value.help) return ok({ type: "help", text: helpText(command) });
+  if (split.value.help) return ok({ type: "help", text: (columns) => helpText(command, flags, columns) });
 
   const values: Record<string, FlagTypes[FlagType]> = {};
-  for (const [name, flag] of Object.entries(command.flags)) values[name] = flag.default;
+  for (const [name, flag] of Object.entries(flags)) values[name] = flag.default;
   for (const [name, text] of split.value.texts) {
-    const flag: Flag | undefined = command.flags[name];
-    const type = flag?.type ?? "string";
-    const value = parseValue(type, text);
-    if (value === undefined) return fail(`--${name}=${text}: this is no ${TYPE_NAMES[type]}; ${TYPE_EXAMPLES[type]}`);
-    const advice = flag?.refuse?.(value);
-    if (advice !== undefined) return fail(`--${name}=${text}: ${advice}`);
-    values[name] = value;
+    const flag: Flag | undefined = flags[name];
+    const value = parseValue(flag?.type ?? "string", text);
+    const advice = value.ok ? flag?.refuse?.(value.value) : value.error;
+    if (!value.ok || advice !== undefined) return fail(`--${name}=${text}: ${advice}`);
+    values[name] = value.value;
   }
+  if (values.version === true) return ok({ type: "version" });
   const positionals = readPositionals(command, split.value.positionals);
   if (!positionals.ok) return positionals;
   // Every declared name has a value of its flag's type by now.
   return ok({ type: "run", values: values as FlagValues<F>, positionals: positionals.value });
 }
-
-const TYPE_NAMES: Readonly<Record<FlagType, string>> = {
-  string: "text",
-  bool: "boolean",
-  int: "whole number",
-  duration: "duration",
-};
-
-const TYPE_EXAMPLES: Readonly<Record<FlagType, string>> = {
-  string: "any text will do",
-  bool: "use true or false",
-  int: "use digits such as 5",
-  duration: "use a number with a unit, such as 500ms, 5s or 1m30s",
-};
 
 interface Split {
   readonly texts: ReadonlyMap<string, string>;
@@ -110,8 +108,10 @@ function splitArguments(flags: Flags, args: readonly string[]): Result<Split, st
       if (!found.ok) return found;
       const { name, type } = found.value;
       const text = found.value.text ?? (type === "bool" ? "true" : rest.shift());
-      if (text === undefined) return fail(`--${name} needs a value: --${name}=${type === "string" ? "TEXT" : type}`);
-      texts.set(name, text);
+      if (text === undefined)
+        return fail(`--${name} needs a value: --${name}=${type === "string" ? "TEXT" : typeLabel(type)}`);
+      const before = texts.get(name);
+      texts.set(name, before === undefined ? text : givenAgain(type, before, text));
     }
   }
   return ok({ texts, positionals, help: false });
@@ -120,7 +120,7 @@ function splitArguments(flags: Flags, args: readonly string[]): Result<Split, st
 function findFlag(flags: Flags, arg: string): Result<{ name: string; type: FlagType; text?: string }, string> {
   if (arg.startsWith("--")) {
     const equals = arg.indexOf("=");
-    const name = equals < 0 ? arg.slice(2) : arg.slice(2, equals);
+    const name = (equals < 0 ? arg.slice(2) : arg.slice(2, equals)).replaceAll("_", "-");
     const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
     if (flag === undefined) return fail(unknownFlag(`--${name}`, closest(name, Object.keys(flags))));
     return ok({ name, type: flag.type, ...(equals < 0 ? {} : { text: arg.slice(equals + 1) }) });
@@ -144,43 +144,15 @@ function readPositionals<F extends Flags>(
   positionals: readonly string[],
 ): Result<readonly string[], string> {
   let given: readonly string[] = [];
-  const cli = describe(command, (...values) => {
+  const cli = cac("nv-ipam");
+  cli.command(`${command.name} ${command.arguments ?? ""}`.trim(), command.summary).action((...values: unknown[]) => {
     // cac passes one value an argument (a variadic one as a list), then the options.
     given = values.slice(0, -1).flatMap((value) => (typeof value === "string" || Array.isArray(value) ? value : []));
   });
   try {
-    // What follows -- is left alone, so that cac reads positionals only.
     cli.parse(["", "", command.name, ...positionals]);
     return ok(given);
   } catch (error) {
     return fail(error instanceof Error ? error.message : String(error));
   }
-}
-
-function describe<F extends Flags>(command: Command<F>, action: (...values: readonly unknown[]) => void): CAC {
-  const cli = cac("nv-ipam");
-  cli.command(`${command.name} ${command.arguments ?? ""}`.trim(), command.summary).action(action);
-  return cli;
-}
-
-function helpText<F extends Flags>(command: Command<F>): string {
-  const usage = `Usage: nv-ipam ${command.name} ${command.arguments ?? ""}`.trimEnd();
-  const sections = Map.groupBy(Object.entries(command.flags), ([, flag]) => flag.section);
-  const parts = [command.summary, `${usage} [flags]`];
-  for (const [section, entries] of sections) {
-    parts.push(`${section} flags:\n\n${entries.map(([name, flag]) => flagHelp(name, flag)).join("\n")}`);
-  }
-  return `${parts.join("\n\n")}\n`;
-}
-
-function flagHelp(name: string, flag: Flag): string {
-  const short = flag.short === undefined ? "     " : ` -${flag.short}, `;
-  const type = flag.type === "bool" ? "" : ` ${flag.type}`;
-  return ` ${short}--${name}${type}\n            ${flag.help}${defaultText(flag)}`;
-}
-
-function defaultText(flag: Flag): string {
-  if (flag.default === "" || flag.default === false) return "";
-  if (flag.type === "duration") return ` (default ${formatDuration(Number(flag.default))})`;
-  return ` (default ${flag.type === "string" ? JSON.stringify(flag.default) : String(flag.default)})`;
 }

@@ -1,7 +1,10 @@
+import { describeBuild } from "../../version.ts";
 import { type Command, type Flags, type FlagValues, parseFlags } from "./flags.ts";
 
 /** Exit status of a command line that is wrong. */
 const USAGE_STATUS = 2;
+/** Characters in a line of help that goes to no terminal. */
+const HELP_COLUMNS = 120;
 
 /** What a command does; a sentence for the user ends it with status 1. */
 export type Run<F extends Flags> = (
@@ -16,7 +19,8 @@ export interface CommandError {
 }
 
 /**
- * Reads the command line and runs the command; prints its help where that is asked for, and errors as one line on stderr.
+ * Reads the command line and runs the command; prints its help or version where that is asked for, and errors as one line on
+ * stderr. A reader of either stream that goes away ends nothing.
  *
  * @returns the exit status: what `run` gives, 1 for its error, 2 for a command line that is wrong.
  */
@@ -29,10 +33,15 @@ export async function runCommand<F extends Flags>(
     process.stderr.write(`nv-ipam ${command.name}: ${message}\n`);
     return status;
   };
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   const parsed = parseFlags(command, args);
   if (!parsed.ok) return complain(parsed.error, USAGE_STATUS);
   if (parsed.value.type === "help") {
-    process.stdout.write(parsed.value.text);
+    process.stdout.write(parsed.value.text(process.stdout.columns ?? HELP_COLUMNS));
+    return 0;
+  }
+  if (parsed.value.type === "version") {
+    process.stdout.write(`${describeBuild()}\n`);
     return 0;
   }
   const outcome = await run(parsed.value.values, parsed.value.positionals);

@@ -1,69 +1,70 @@
-/** Flag values as Go programs write them, from text. */
+/** The types that flags have, and their values from text. */
+import { fail, ok, type Result } from "../result.ts";
+import { type FeatureGates, parseFeatureGates } from "./feature_gates.ts";
+import { type ModuleLevel, parseModuleLevels } from "./module_levels.ts";
+import { parseBool, parseDuration, parseInteger, parseLevel, parseQuantity } from "./scalars.ts";
 
-/** What a flag of each type gives. A duration is in milliseconds. */
+/** What a flag of each type gives. A duration is in milliseconds, a quantity a whole number (rounded up, as Kubernetes does). */
 export interface FlagTypes {
   readonly string: string;
   readonly bool: boolean;
   readonly int: number;
   readonly duration: number;
+  readonly quantity: number;
+  readonly level: number;
+  readonly modules: readonly ModuleLevel[];
+  readonly gates: FeatureGates;
 }
 
 /** The name of a flag's type. */
 export type FlagType = keyof FlagTypes;
 
-const TRUE = new Set(["1", "t", "T", "TRUE", "true", "True"]);
-const FALSE = new Set(["0", "f", "F", "FALSE", "false", "False"]);
-const MILLISECONDS: Readonly<Record<string, number>> = {
-  ns: 1e-6,
-  us: 1e-3,
-  µs: 1e-3,
-  μs: 1e-3,
-  ms: 1,
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
+interface ValueType<T> {
+  /** How the help calls it: the original's word. */
+  readonly label: string;
+  /** Whether a flag that is given again adds to what was given before. */
+  readonly isList?: boolean;
+  parse(text: string): Result<T, string>;
+}
+
+const TYPES: { readonly [K in FlagType]: ValueType<FlagTypes[K]> } = {
+  string: { label: "string", parse: ok },
+  bool: { label: "", parse: reader(parseBool, "this is no boolean; use true or false") },
+  int: { label: "int", parse: reader(parseInteger, "this is no whole number; use digits such as 5") },
+  duration: {
+    label: "duration",
+    parse: reader(parseDuration, "this is no duration; use a number with a unit, such as 500ms, 5s or 1m30s"),
+  },
+  quantity: {
+    label: "quantity",
+    parse: reader(
+      parseQuantity,
+      "this is no quantity; use a number, with a unit if you like: 512, 1K, 2Ki, 3M, 4G, 5Mi",
+    ),
+  },
+  level: { label: "Level", parse: reader(parseLevel, `this is no level; use 0 to ${2 ** 31 - 1}`) },
+  modules: { label: "pattern=N,...", isList: true, parse: parseModuleLevels },
+  gates: { label: "mapStringBool", isList: true, parse: parseFeatureGates },
 };
 
-/** Go's strconv.ParseBool. @returns undefined when the text is no boolean. */
-export function parseBool(text: string): boolean | undefined {
-  return TRUE.has(text) ? true : FALSE.has(text) ? false : undefined;
+/** Reads a flag's text by its type. @returns what would be right when the text does not fit. */
+export function parseValue<K extends FlagType>(type: K, text: string): Result<FlagTypes[K], string> {
+  return TYPES[type].parse(text);
 }
 
-/** A decimal integer that a double holds exactly. @returns undefined otherwise. */
-export function parseInteger(text: string): number | undefined {
-  const value = /^[+-]?\d+$/.test(text) ? Number(text) : Number.NaN;
-  return Number.isSafeInteger(value) ? value : undefined;
+/** The word for a type in the help; empty for booleans, which need no value. */
+export function typeLabel(type: FlagType): string {
+  return TYPES[type].label;
 }
 
-/** Go's time.ParseDuration ("5s", "1m30s", "1.5h", "0"). @returns milliseconds, or undefined when the text is no duration. */
-export function parseDuration(text: string): number | undefined {
-  if (/^[+-]?0$/.test(text)) return 0;
-  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text);
-  if (match === null) return undefined;
-  let total = 0;
-  for (const [, number, unit] of (match[2] ?? "").matchAll(/([\d.]+)(ns|us|µs|μs|ms|s|m|h)/g)) {
-    total += Number(number) * (MILLISECONDS[unit ?? ""] ?? Number.NaN);
-  }
-  return match[1] === "-" ? -total : total;
+/** The text of a flag that was given twice: both for a list, else the last one. */
+export function givenAgain(type: FlagType, before: string, text: string): string {
+  return TYPES[type].isList === true ? `${before},${text}` : text;
 }
 
-/** Writes milliseconds as Go's Duration.String does for whole milliseconds. */
-export function formatDuration(milliseconds: number): string {
-  if (milliseconds === 0) return "0s";
-  if (Math.abs(milliseconds) < 1000) return `${milliseconds}ms`;
-  const hours = Math.trunc(milliseconds / 3_600_000);
-  const minutes = Math.trunc(milliseconds / 60_000) % 60;
-  const seconds = (milliseconds % 60_000) / 1000;
-  return `${hours === 0 ? "" : `${hours}h`}${hours === 0 && minutes === 0 ? "" : `${minutes}m`}${seconds}s`;
-}
-
-/** Reads a flag's text by its type. @returns undefined when the text does not fit. */
-export function parseValue<K extends FlagType>(type: K, text: string): FlagTypes[K] | undefined {
-  const parsers: { readonly [T in FlagType]: (text: string) => FlagTypes[T] | undefined } = {
-    string: (value) => value,
-    bool: parseBool,
-    int: parseInteger,
-    duration: parseDuration,
+function reader<T>(read: (text: string) => T | undefined, advice: string): (text: string) => Result<T, string> {
+  return (text) => {
+    const value = read(text);
+    return value === undefined ? fail(advice) : ok(value);
   };
-  return parsers[type](text);
 }

@@ -1,6 +1,6 @@
 /** nvipam.daemon.v1.DaemonService: CNI GC and STATUS, and the read-only views of `nv-ipam inspect`. */
 import type { PoolKind } from "../../api/types.ts";
-import { parseInteger } from "../../flags/value.ts";
+import { parseInteger } from "../../flags/scalars.ts";
 import { formatAddress } from "../../ip/address.ts";
 import type { Reservation } from "../../reservations/reservation.ts";
 import { fail, ok, type Result } from "../../result.ts";
