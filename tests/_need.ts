@@ -7,6 +7,7 @@ const SOURCES = {
   "aarch64-linux-gnu-strip": "apt-get install binutils-aarch64-linux-gnu",
   bridge: "scripts/peers/cni",
   cnitool: "scripts/peers/cni",
+  component: "scripts/peers/component",
   etcd: "scripts/peers/kube, or set KUBEBUILDER_ASSETS",
   "go-grpc-client": "scripts/peers/go-grpc",
   "go-grpc-server": "scripts/peers/go-grpc",
