@@ -24,7 +24,8 @@ import { runDaemon } from "./_daemon.ts";
 
 const FLAGS = defineFlags({ ...LOG_FLAGS, ...CONTROLLER_FLAGS });
 
-const COMMAND = {
+/** Its command line; docs/flags.md lists the flags. */
+export const COMMAND = {
   name: "controller",
   summary: "Divides the pools of a cluster among its nodes.",
   flags: FLAGS,

@@ -20,7 +20,8 @@ import { runDaemon } from "./_daemon.ts";
 
 const FLAGS = defineFlags({ ...LOG_FLAGS, ...NODE_FLAGS, ...DAEMON_FLAGS, ...INSTALL_FLAGS });
 
-const COMMAND = {
+/** Its command line; docs/flags.md lists the flags. */
+export const COMMAND = {
   name: "node",
   summary: "Serves the plugin on a node of a cluster: pools come from the API server.",
   flags: FLAGS,

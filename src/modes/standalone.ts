@@ -40,7 +40,8 @@ const FLAGS = defineFlags({
   ...INSTALL_FLAGS,
 });
 
-const COMMAND = {
+/** Its command line; docs/flags.md lists the flags. */
+export const COMMAND = {
   name: "standalone",
   summary: "Serves the plugin on a single host: pools come from manifests in a directory.",
   flags: FLAGS,

@@ -8,7 +8,7 @@ export const CONTROLLER_FLAGS = defineFlags({
   "block-release-delay": {
     type: "duration",
     default: 600_000,
-    help: "How long a block that its node gave up rests before another node may have it. 0: not at all",
+    help: "How long a block that its node gave up rests before another node may have it. 0: not at all, as the original",
     section,
   },
   "health-probe-bind-address": {
@@ -26,7 +26,7 @@ export const CONTROLLER_FLAGS = defineFlags({
   kubeconfig: {
     type: "string",
     default: "",
-    help: "Paths to a kubeconfig. Only required if out-of-cluster.",
+    help: "Paths to a kubeconfig. Only required if out-of-cluster. Else $KUBECONFIG, the pod's service account, ~/.kube/config",
     section,
   },
   "leader-elect": {
@@ -38,7 +38,7 @@ export const CONTROLLER_FLAGS = defineFlags({
   "leader-elect-namespace": {
     type: "string",
     default: "kube-system",
-    help: "Determines the namespace in which the leader election resource will be created.",
+    help: "Determines the namespace in which the leader election resource will be created: the Lease dd1643cf.nvidia.com",
     section,
   },
   "metrics-bind-address": {
@@ -62,7 +62,7 @@ export const CONTROLLER_FLAGS = defineFlags({
   "webhook-cert-dir": {
     type: "string",
     default: "/tmp/k8s-webhook-server/serving-certs",
-    help: "Directory with the webhook server's certificate tls.crt and key tls.key",
+    help: "Directory with the webhook server's certificate tls.crt and key tls.key, read again when they change",
     section,
   },
 });

@@ -23,7 +23,7 @@ export const NODE_FLAGS = defineFlags({
   kubeconfig: {
     type: "string",
     default: "",
-    help: "Paths to a kubeconfig. Only required if out-of-cluster.",
+    help: "Paths to a kubeconfig. Only required if out-of-cluster. Else $KUBECONFIG, the pod's service account, ~/.kube/config",
     section,
   },
   "ippools-namespace": {
