@@ -80,5 +80,5 @@ function* effectiveRecords(
 
 function endOf({ generation, bytes, records, end, used }: ReadJournal): JournalEnd {
   const lastOffset = records.at(-1)?.offset ?? FILE_HEADER_BYTES;
-  return { generation, size: bytes.length, last: bytes.subarray(lastOffset, end), lastOffset, used };
+  return { generation, size: bytes.length, last: Buffer.from(bytes.subarray(lastOffset, end)), lastOffset, used };
 }

@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import type { Change, LedgerSnapshot } from "../reservations/reservation.ts";
 import { changesOf, decodeChanges, encodeChanges, type StoredChange } from "./changes.ts";
-import type { DiskFile } from "./disk.ts";
+import { type DiskFile, discard } from "./disk.ts";
 import { asciiJson, bodyOf, encodeRecord, FILE_HEADER_BYTES, fileHeader, scanRecords } from "./format.ts";
 
 const ROWS_PER_RECORD = 128;
@@ -30,6 +30,7 @@ export async function writeSnapshot(
   const put = async (data: Buffer): Promise<void> => {
     await file.write(position, data);
     position += data.length;
+    discard(data);
     await setImmediate();
   };
   await put(fileHeader("snapshot"));
