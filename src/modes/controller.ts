@@ -72,14 +72,14 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
   const namespace = values["ippools-namespace"];
   log.info("Starting", { role: "controller", version: BUILD.version, namespace, server: client.server });
 
-  const recorder = recordEvents(client, log);
+  const recorder = recordEvents(client, log.named("events"));
   let isLeader = (): boolean => false;
   const controller: Controller = new Controller({
     client,
     namespace,
     releaseDelayMs: values["block-release-delay"],
     record: (pool, event) => recorder.record(subjectOf(pool, namespace), event),
-    log,
+    log: log.named("pools"),
     observer: {
       reconciled: (...args) => metrics.reconciled(...args),
       forget: (key) => metrics.forget(key),
@@ -107,7 +107,7 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
         nodes: controller.view.nodes().length,
         pools: controller.view.pools().length,
       });
-      outcome = await lead(values, controller, client, log, stop, (leads) => {
+      outcome = await lead(values, controller, client, log.named("leader"), stop, (leads) => {
         isLeader = leads;
       });
     }
@@ -182,7 +182,7 @@ async function serveEndpoints(
     closings.push(() => opened.value.close());
   }
   if (values.webhook) {
-    const webhook = admissionServer(values, controller, log);
+    const webhook = admissionServer(values, controller, log.named("webhook"));
     const started = await webhook.start();
     if (!started.ok) return closeAll(started.error);
     closings.push(() => webhook.stop(STOP_MS));
