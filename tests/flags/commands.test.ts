@@ -1,6 +1,6 @@
 /** Which flags the commands have: the original's, and what docs/flags.md says. */
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -75,6 +75,16 @@ test("docs/flags.md has the tables that the code gives", () => {
   const right = `${before}${BEGIN}\n${tables()}\n${END}${after}`;
   if (process.argv.includes("--write")) writeFileSync(DOCS, right);
   else assert.fixture(text, right, "run node tests/flags/commands.test.ts --write");
+});
+
+test("docs/flags.md names every part of the program that --vmodule knows", () => {
+  const root = join(import.meta.dirname, "../..");
+  const names = globSync("src/**/*.ts", { cwd: root }).flatMap((file) => {
+    const calls = readFileSync(join(root, file), "utf8").matchAll(/\.named\("([^"]+)"\)/g);
+    return [...calls].map(([, name]) => `\`${name}\``);
+  });
+  const [, listed = ""] = /Parts are([^.]*)\./.exec(readFileSync(DOCS, "utf8")) ?? [];
+  assert.equal([...listed.matchAll(/`\S+`/g)].flat(), [...new Set(names)].sort());
 });
 
 /** A table a section: each flag with its default, what it does, and which of the section's commands have it. */
