@@ -13,9 +13,9 @@ async function expositionOf(cluster: FakeCluster): Promise<string> {
   metrics.reconciled("IPPool/pool1", 0.02, "written");
   metrics.reconciled("IPPool/pool1", 0.02, "failed");
   metrics.watchFailed("nodes");
-  const text = await metrics.registry.metrics();
+  const text = await metrics.exposition.text();
   metrics.forget("IPPool/pool1");
-  assert.not.match(await metrics.registry.metrics(), "nvipam_pool_status_writes_total{");
+  assert.not.match(await metrics.exposition.text(), "nvipam_pool_status_writes_total{");
   return text;
 }
 

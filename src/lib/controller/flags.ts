@@ -1,20 +1,16 @@
 /** The controller's own flags. */
 import { defineFlags } from "../flags/flags.ts";
+import { endpointFlags } from "../observe/endpoints.ts";
 
 const section = "Controller";
 
 /** Flags of `nv-ipam controller`. */
 export const CONTROLLER_FLAGS = defineFlags({
+  ...endpointFlags(section, { probes: ":8081", metrics: ":8080" }),
   "block-release-delay": {
     type: "duration",
     default: 600_000,
     help: "How long a block that its node gave up rests before another node may have it. 0: not at all, as the original",
-    section,
-  },
-  "health-probe-bind-address": {
-    type: "string",
-    default: ":8081",
-    help: "The address the probe endpoint binds to. 0 turns it off",
     section,
   },
   "ippools-namespace": {
@@ -39,12 +35,6 @@ export const CONTROLLER_FLAGS = defineFlags({
     type: "string",
     default: "kube-system",
     help: "Determines the namespace in which the leader election resource will be created: the Lease dd1643cf.nvidia.com",
-    section,
-  },
-  "metrics-bind-address": {
-    type: "string",
-    default: ":8080",
-    help: "The address the metric endpoint binds to. 0 turns it off",
     section,
   },
   webhook: {
