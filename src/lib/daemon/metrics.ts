@@ -6,6 +6,7 @@ import { Exposition } from "../observe/exposition.ts";
 import type { Ledger } from "../reservations/ledger.ts";
 import type { NodePool } from "../reservations/pool.ts";
 import type { Outcome } from "../rpc/server/unary.ts";
+import type { DaemonObserver } from "./open.ts";
 import type { PoolTable } from "./pool_table.ts";
 
 /** What is read of an open store: nothing that looks at every reservation. */
@@ -13,14 +14,6 @@ export interface ShownStore {
   readonly ledger: Pick<Ledger, "size" | "usage">;
   state(): StoreHealth;
   stats(): StoreStats;
-}
-
-/** Told of the work of a daemon and its store. */
-export interface DaemonObserver {
-  /** A call was answered. */
-  answered(outcome: Outcome): void;
-  /** Reservations were written down; how many seconds that took. */
-  committed(seconds: number): void;
 }
 
 const CALL_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
