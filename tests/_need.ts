@@ -20,6 +20,7 @@ const SOURCES = {
   macvlan: "scripts/peers/cni",
   openssl: "apt-get install openssl",
   ping: "apt-get install iputils-ping",
+  promparse: "scripts/peers/prometheus",
   ptp: "scripts/peers/cni",
   script: "apt-get install bsdutils",
   strip: "apt-get install binutils",
