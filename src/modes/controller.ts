@@ -81,11 +81,11 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
     observer: {
       reconciled: (...args) => metrics.reconciled(...args),
       forget: (key) => metrics.forget(key),
-      watchFailed: (resource) => metrics.watchFailed(resource),
     },
   });
   const metrics = new ControllerMetrics({
     view: controller.view,
+    watches: controller.watches,
     queueDepth: () => controller.queueDepth,
     isLeader: () => isLeader(),
     build: BUILD,

@@ -1,7 +1,9 @@
 /** `nv-ipam node`: the node daemon of a cluster, whose pools come from the API server. */
 import { isNodeName } from "../lib/api/node_name.ts";
 import { INSTALL_FLAGS } from "../lib/cni/install_flags.ts";
+import { daemonMetrics, openDaemonEndpoints } from "../lib/daemon/endpoints.ts";
 import { DAEMON_FLAGS } from "../lib/daemon/flags.ts";
+import type { DaemonMetrics } from "../lib/daemon/metrics.ts";
 import { type OpenDaemon, openDaemon } from "../lib/daemon/open.ts";
 import { PluginInstallation } from "../lib/daemon/plugin_installation.ts";
 import { PoolTable } from "../lib/daemon/pool_table.ts";
@@ -10,10 +12,9 @@ import { runCommand } from "../lib/flags/run_command.ts";
 import { NODE_FLAGS } from "../lib/node/flags.ts";
 import { PodWatch } from "../lib/node/pod_watch.ts";
 import { PoolWatch } from "../lib/node/pool_watch.ts";
-import { serveHttp } from "../lib/observe/http_endpoint.ts";
 import type { Log } from "../lib/observe/log.ts";
 import { LOG_FLAGS } from "../lib/observe/log_flags.ts";
-import { type ReadinessChecks, readiness } from "../lib/observe/readiness.ts";
+import { showWatches } from "../lib/observe/watches.ts";
 import { fail, ok, type Result } from "../lib/result.ts";
 import { BUILD } from "../version.ts";
 import { runDaemon } from "./_daemon.ts";
@@ -44,10 +45,11 @@ export function run(args: readonly string[]): Promise<number> {
 async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Result<undefined, string>> {
   log.info("Starting", { role: "node", version: BUILD.version, node: values["node-name"] });
   const pools = new PoolTable(values["node-name"]);
-  const daemon = await openDaemon({ values, pools, podOptional: false, log });
+  const metrics = await daemonMetrics(values);
+  const daemon = await openDaemon({ values, pools, podOptional: false, log, observer: metrics });
   if (!daemon.ok) return daemon;
   const ended = new AbortController();
-  const trouble = await follow(values, pools, daemon.value, log, AbortSignal.any([stop, ended.signal]));
+  const trouble = await follow(values, pools, daemon.value, metrics, log, AbortSignal.any([stop, ended.signal]));
   ended.abort();
   await daemon.value.close();
   return trouble === undefined ? ok(undefined) : fail(trouble);
@@ -58,6 +60,7 @@ async function follow(
   values: Values,
   table: PoolTable,
   { store }: OpenDaemon,
+  metrics: DaemonMetrics | undefined,
   log: Log,
   stop: AbortSignal,
 ): Promise<string | undefined> {
@@ -72,25 +75,12 @@ async function follow(
   log.info("Following the pools", { namespace, server: client.value.server });
   const pools = new PoolWatch({ client: client.value, namespace, table, log: log.named("pools") });
 
-  const closed = await serveProbes(values["health-probe-bind-address"], {
-    ippools: () => pools.missing("IPPool"),
-    cidrpools: () => pools.missing("CIDRPool"),
-    store: () => store.problems()[0]?.message,
-    plugin: () => plugin.missing,
-  });
-  if (typeof closed === "string") return `--health-probe-bind-address: ${closed}`;
   const pods = new PodWatch({ client: client.value, nodeName: values["node-name"], log: log.named("pods") });
+  if (metrics !== undefined) showWatches(metrics.exposition, [...pools.watches, pods.watch]);
+  const checks = { ippools: () => pools.missing("IPPool"), cidrpools: () => pools.missing("CIDRPool") };
+  const endpoints = await openDaemonEndpoints({ values, store, pools: table, plugin, checks, metrics, log });
+  if (!endpoints.ok) return endpoints.error;
   await Promise.all([pools.run(stop), pods.run(stop)]);
-  await Promise.all([closed(), client.value.close()]);
+  await Promise.all([endpoints.value(), client.value.close()]);
   return undefined;
-}
-
-/** @returns what ends them, or why they cannot be served. */
-async function serveProbes(address: string, checks: ReadinessChecks): Promise<(() => Promise<void>) | string> {
-  if (address === "0") return () => Promise.resolve();
-  const served = await serveHttp(address, {
-    "/healthz": () => ({ status: 200, body: "ok\n" }),
-    "/readyz": () => readiness(checks),
-  });
-  return served.ok ? () => served.value.close() : served.error;
 }

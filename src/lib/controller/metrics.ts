@@ -3,11 +3,13 @@ import type { Counter, Histogram } from "prom-client";
 import type { BuildInfo } from "../../version.ts";
 import type { PoolObject } from "../api/types.ts";
 import { Exposition, type MetricText, type Series } from "../observe/exposition.ts";
+import { type ShownWatch, showWatches } from "../observe/watches.ts";
 import type { ClusterView } from "./cluster_view.ts";
 
 /** What metrics are read from when they are asked for. */
 export interface MetricSources {
   readonly view: ClusterView;
+  readonly watches: readonly ShownWatch[];
   readonly queueDepth: () => number;
   readonly isLeader: () => boolean;
   readonly build: BuildInfo;
@@ -23,9 +25,8 @@ export class ControllerMetrics {
   readonly #durations: Histogram<"kind">;
   readonly #errors: Counter<"kind">;
   readonly #writes: Counter<"kind" | "pool">;
-  readonly #restarts: Counter<"resource">;
 
-  constructor({ view, queueDepth, isLeader, build }: MetricSources) {
+  constructor({ view, watches, queueDepth, isLeader, build }: MetricSources) {
     const shown = new Exposition(build);
     this.exposition = shown;
     this.#durations = shown.histogram(
@@ -46,17 +47,13 @@ export class ControllerMetrics {
       help: "Writes of the pool's status",
       labelNames: POOL,
     });
-    this.#restarts = shown.counter({
-      name: "nvipam_watch_restarts_total",
-      help: "Lists and watches of the API server that failed and were begun anew",
-      labelNames: ["resource"],
-    });
     for (const kind of ["IPPool", "CIDRPool"]) this.#errors.inc({ kind }, 0);
     shown.gauge({ name: "nvipam_queue_depth", help: "Pools that wait to be looked at" }, queueDepth);
     shown.gauge({ name: "nvipam_leader", help: "1 where this process deals blocks, 0 where it stands by" }, () =>
       isLeader() ? 1 : 0,
     );
     shown.gauge({ name: "nvipam_nodes", help: "Node objects that are known" }, () => view.nodes().length);
+    showWatches(shown, watches);
     showPools(shown, view);
   }
 
@@ -71,11 +68,6 @@ export class ControllerMetrics {
   /** A pool is gone: so are its series. */
   forget(key: string): void {
     this.#writes.remove(labelsOf(key));
-  }
-
-  /** A list or watch failed. */
-  watchFailed(resource: string): void {
-    this.#restarts.inc({ resource });
   }
 }
 

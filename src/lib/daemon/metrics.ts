@@ -4,16 +4,23 @@ import type { BuildInfo } from "../../version.ts";
 import type { StoreHealth, StoreStats } from "../journal/store.ts";
 import { Exposition } from "../observe/exposition.ts";
 import type { Ledger } from "../reservations/ledger.ts";
-import type { NodePool } from "../reservations/pool.ts";
-import type { Outcome } from "../rpc/server/unary.ts";
+import type { NodePool, PoolOnNode } from "../reservations/pool.ts";
+import { OUTCOME_STATUSES, type Outcome } from "../rpc/server/unary.ts";
 import type { DaemonObserver } from "./open.ts";
 import type { PoolTable } from "./pool_table.ts";
 
 /** What is read of an open store: nothing that looks at every reservation. */
 export interface ShownStore {
-  readonly ledger: Pick<Ledger, "size" | "usage">;
+  readonly ledger: Pick<Ledger, "size" | "held" | "usage">;
   state(): StoreHealth;
   stats(): StoreStats;
+}
+
+/** What is read of the plugin's installation. */
+export interface ShownPlugin {
+  /** Why the plugin is not in place, if so. */
+  readonly missing: string | undefined;
+  readonly failures: number;
 }
 
 const CALL_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
@@ -50,6 +57,9 @@ export class DaemonMetrics implements DaemonObserver {
       },
       CALL_BUCKETS,
     );
+    // The first failure is to be a step from 0 to 1, not a series that begins with 1.
+    for (const code of OUTCOME_STATUSES) this.#requests.inc({ method: "Allocate", code }, 0);
+    this.#durations.zero({ method: "Allocate" });
     this.#commits = shown.histogram(
       {
         name: "nvipam_journal_sync_duration_seconds",
@@ -74,10 +84,11 @@ export class DaemonMetrics implements DaemonObserver {
     this.#commits.observe(seconds);
   }
 
-  /** Shows an open store, and the pools that have a block for this node. */
-  show(store: ShownStore, pools: PoolTable): void {
+  /** Shows an open store, the pools as this node has them, and the plugin. To be called once. */
+  show(store: ShownStore, pools: PoolTable, plugin: ShownPlugin): void {
     showPools(this.exposition, store.ledger, pools);
     showStore(this.exposition, store);
+    showPlugin(this.exposition, plugin);
   }
 
   #ofMethod(method: string): MethodCounters {
@@ -91,29 +102,32 @@ export class DaemonMetrics implements DaemonObserver {
 }
 
 function showPools(shown: Exposition, ledger: ShownStore["ledger"], pools: PoolTable): void {
-  const byPool = (name: string, help: string, read: (pool: NodePool) => bigint | number): void =>
+  /** @param read undefined: the pool has no such series on this node. */
+  const byPool = (name: string, help: string, read: (pool: PoolOnNode) => bigint | number | undefined): void =>
     shown.series({ name, help, labelNames: ["kind", "pool"] }, function* () {
       for (const { onNode } of pools.all()) {
-        if (onNode.state !== "ready") continue;
         const { kind, name: pool } = onNode.id;
-        yield [{ kind, pool }, Number(read(onNode.pool))];
+        const value = read(onNode);
+        if (value !== undefined) yield [{ kind, pool }, Number(value)];
       }
     });
-  byPool("nvipam_block_addresses", "Addresses of this node's block of the pool", sizeOf);
-  byPool(
+  const byBlock = (name: string, help: string, read: (pool: NodePool) => bigint): void =>
+    byPool(name, help, (found) => (found.state === "ready" ? read(found.pool) : undefined));
+  byBlock("nvipam_block_addresses", "Addresses of this node's block of the pool", sizeOf);
+  byBlock(
     "nvipam_block_addresses_excluded",
     "Addresses of the block that are not given in turn: network, broadcast, gateway, exclusions",
     (pool) => sizeOf(pool) - pool.usableCount,
   );
-  byPool(
-    "nvipam_block_addresses_used",
-    "Addresses of the pool that are reserved on this node, also those asked for by name outside its block",
-    (pool) => ledger.usage(pool).held,
-  );
-  byPool(
+  byBlock(
     "nvipam_block_addresses_free",
     "Addresses of the block that can still be given in turn",
     (pool) => ledger.usage(pool).free,
+  );
+  byPool(
+    "nvipam_block_addresses_used",
+    "Addresses of the pool that are reserved on this node, also those outside its block that were asked for by name",
+    ({ id, state }) => ledger.held(id) || (state === "ready" ? 0 : undefined),
   );
 }
 
@@ -151,5 +165,16 @@ function showStore(shown: Exposition, store: ShownStore): void {
     "nvipam_store_errors_total",
     "Writes, syncs and other changes of the store's files that failed",
     ({ errors }) => errors,
+  );
+}
+
+function showPlugin(shown: Exposition, plugin: ShownPlugin): void {
+  shown.gauge(
+    { name: "nvipam_plugin_installed", help: "1 where the plugin and its nv-ipam.conf are in place, 0 before that" },
+    () => (plugin.missing === undefined ? 1 : 0),
+  );
+  shown.total(
+    { name: "nvipam_plugin_install_errors_total", help: "Attempts to put the plugin in place that failed" },
+    () => plugin.failures,
   );
 }

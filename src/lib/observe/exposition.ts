@@ -73,12 +73,17 @@ export class Exposition {
   }
 
   /** A counter whose total is read when it is asked for. */
-  total({ name, help }: MetricText, read: () => number): void {
+  total(text: MetricText, read: () => number): void {
+    this.totals<never>(text, () => [[{}, read()]]);
+  }
+
+  /** A counter whose series' totals are all read when it is asked for. */
+  totals<L extends string>({ name, help, labelNames = [] }: MetricText<L>, read: () => Iterable<Series<L>>): void {
     const collect = (): void => {
       counter.reset();
-      counter.inc(read());
+      for (const [labels, value] of read()) counter.inc(labels, value);
     };
-    const counter: Counter = new Counter({ name, help, registers: [this.#registry], collect });
+    const counter: Counter<L> = new Counter({ name, help, labelNames, registers: [this.#registry], collect });
   }
 
   /** All metrics in Prometheus' text format. */
