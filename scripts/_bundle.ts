@@ -2,8 +2,9 @@
 import { execFileSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type BuildOptions, buildSync } from "esbuild";
+import { type BuildOptions, build } from "esbuild";
 import type { BuildInfo } from "../src/version.ts";
+import { leftOut } from "./_left_out.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
@@ -14,27 +15,30 @@ export function roleNames(): string[] {
 }
 
 /** Bundles src/boot.ts, the first script. */
-export function bundleBoot(info: BuildInfo): string {
+export function bundleBoot(info: BuildInfo): Promise<string> {
   return bundle("src/boot.ts", info, { minify: true });
 }
 
 /** Bundles src/main.ts, which is loaded at each start, as an expression that gives a function of `require` and `module`. */
-export function bundleMain(info: BuildInfo): string {
-  return `(function(require,module){${bundle("src/main.ts", info, { minify: true, charset: "ascii" })}\n})`;
+export async function bundleMain(info: BuildInfo): Promise<string> {
+  return `(function(require,module){${await bundle("src/main.ts", info, { minify: true, charset: "ascii" })}\n})`;
 }
 
 /** Bundles every role. Identifiers keep their names: packages look at the names of classes. */
-export function bundleRoles(info: BuildInfo): ReadonlyMap<string, string> {
+export async function bundleRoles(info: BuildInfo): Promise<ReadonlyMap<string, string>> {
   const options = { minifyWhitespace: true, minifySyntax: true };
-  return new Map(roleNames().map((name) => [name, bundle(`src/modes/${name}.ts`, info, options)]));
+  const names = roleNames();
+  const bundles = await Promise.all(names.map((name) => bundle(`src/modes/${name}.ts`, info, options)));
+  return new Map(names.map((name, index) => [name, bundles[index] ?? ""]));
 }
 
-function bundle(entry: string, info: BuildInfo, options: BuildOptions): string {
-  const { outputFiles = [], warnings } = buildSync({
+async function bundle(entry: string, info: BuildInfo, options: BuildOptions): Promise<string> {
+  const { outputFiles = [], warnings } = await build({
     absWorkingDir: ROOT,
     entryPoints: [entry],
     bundle: true,
     write: false,
+    plugins: [leftOut(ROOT)],
     platform: "node",
     target: "node24",
     format: "cjs",

@@ -6,14 +6,18 @@ import { NODE_OPTIONS, type Parts } from "./_executable.ts";
 import type { Architecture } from "./_node_binary.ts";
 
 /** Puts them together; names of assets that are no roles have a dot. @param roles by default all of src/modes */
-export function productParts(
+export async function productParts(
   info: BuildInfo,
   arch: Architecture,
-  roles: ReadonlyMap<string, string> = bundleRoles(info),
-): Parts {
-  const main = bundleMain(info);
+  roles?: ReadonlyMap<string, string>,
+): Promise<Parts> {
+  const main = await bundleMain(info);
   // Compiled code is for the machine that compiled it.
   const cache = arch === process.arch ? makeCodeCache(main, NODE_OPTIONS) : "";
-  const assets = new Map<string, string | Uint8Array>([...roles, ["main.js", main], ["main.cache", cache]]);
-  return { main: bundleBoot(info), assets, arch };
+  const assets = new Map<string, string | Uint8Array>([
+    ...(roles ?? (await bundleRoles(info))),
+    ["main.js", main],
+    ["main.cache", cache],
+  ]);
+  return { main: await bundleBoot(info), assets, arch };
 }

@@ -12,7 +12,7 @@ if (arch === undefined) throw new Error(`--arch ${values.arch}: known are ${ARCH
 
 const info = readBuildInfo();
 const output = `dist/nv-ipam${arch === "x64" ? "" : `-${arch}`}`;
-const parts = productParts(info, arch);
+const parts = await productParts(info, arch);
 await writeExecutable(parts, output);
 // One time for the whole build, so that archives of it are equal too.
 const time = Date.parse(info.date) / 1000 || 0;

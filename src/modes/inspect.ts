@@ -22,8 +22,7 @@ const FLAGS = defineFlags({
   },
 });
 
-/** Its command line; docs/flags.md lists the flags. */
-export const COMMAND = {
+const COMMAND = {
   name: "inspect",
   arguments: "<what>",
   summary: "Shows what this node serves and holds; <what> is pools, reservations or check.",

@@ -3,8 +3,7 @@ import { install } from "../lib/cni/install.ts";
 import { INSTALL_FLAGS, installOptions } from "../lib/cni/install_flags.ts";
 import { runCommand } from "../lib/flags/run_command.ts";
 
-/** Its command line; docs/flags.md lists the flags. */
-export const COMMAND = {
+const COMMAND = {
   name: "install",
   summary:
     "Copies this executable to the CNI binary directory and writes nv-ipam.conf, each in one step that readers see whole.",

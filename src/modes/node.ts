@@ -1,34 +1,34 @@
 /** `nv-ipam node`: the node daemon of a cluster, whose pools come from the API server. */
 import { isNodeName } from "../lib/api/node_name.ts";
 import { INSTALL_FLAGS } from "../lib/cni/install_flags.ts";
-import { daemonMetrics, openDaemonEndpoints } from "../lib/daemon/endpoints.ts";
 import { DAEMON_FLAGS } from "../lib/daemon/flags.ts";
-import type { DaemonMetrics } from "../lib/daemon/metrics.ts";
 import { type OpenDaemon, openDaemon } from "../lib/daemon/open.ts";
 import { PluginInstallation } from "../lib/daemon/plugin_installation.ts";
 import { PoolTable } from "../lib/daemon/pool_table.ts";
 import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
 import { runCommand } from "../lib/flags/run_command.ts";
+import type { KubeClient } from "../lib/kube/client.ts";
 import { NODE_FLAGS } from "../lib/node/flags.ts";
 import { PodWatch } from "../lib/node/pod_watch.ts";
 import { PoolWatch } from "../lib/node/pool_watch.ts";
+import { serveHttp } from "../lib/observe/http_endpoint.ts";
 import type { Log } from "../lib/observe/log.ts";
 import { LOG_FLAGS } from "../lib/observe/log_flags.ts";
-import { showWatches } from "../lib/observe/watches.ts";
+import { type ReadinessChecks, readiness } from "../lib/observe/readiness.ts";
 import { fail, ok, type Result } from "../lib/result.ts";
 import { BUILD } from "../version.ts";
 import { runDaemon } from "./_daemon.ts";
 
 const FLAGS = defineFlags({ ...LOG_FLAGS, ...NODE_FLAGS, ...DAEMON_FLAGS, ...INSTALL_FLAGS });
 
-/** Its command line; docs/flags.md lists the flags. */
-export const COMMAND = {
+const COMMAND = {
   name: "node",
   summary: "Serves the plugin on a node of a cluster: pools come from the API server.",
   flags: FLAGS,
 };
 
 type Values = FlagValues<typeof FLAGS>;
+type Outcome = Result<undefined, string>;
 
 /** Runs until SIGTERM or SIGINT. @returns 0, 1 when it cannot run, 2 when the flags are wrong. */
 export function run(args: readonly string[]): Promise<number> {
@@ -42,45 +42,59 @@ export function run(args: readonly string[]): Promise<number> {
 }
 
 /** @returns why the daemon cannot run. */
-async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Result<undefined, string>> {
-  log.info("Starting", { role: "node", version: BUILD.version, node: values["node-name"] });
-  const pools = new PoolTable(values["node-name"]);
-  const metrics = await daemonMetrics(values);
-  const daemon = await openDaemon({ values, pools, podOptional: false, log, observer: metrics });
-  if (!daemon.ok) return daemon;
-  const ended = new AbortController();
-  const trouble = await follow(values, pools, daemon.value, metrics, log, AbortSignal.any([stop, ended.signal]));
-  ended.abort();
-  await daemon.value.close();
-  return trouble === undefined ? ok(undefined) : fail(trouble);
-}
+async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Outcome> {
+  const node = values["node-name"];
+  const namespace = values["ippools-namespace"];
+  log.info("Starting", { role: "node", version: BUILD.version, node, namespace });
 
-/** Everything beside requests. Returns when told to stop. @returns why the daemon cannot run. */
-async function follow(
-  values: Values,
-  table: PoolTable,
-  { store }: OpenDaemon,
-  metrics: DaemonMetrics | undefined,
-  log: Log,
-  stop: AbortSignal,
-): Promise<string | undefined> {
-  const plugin = new PluginInstallation(values, false, log.named("install"));
-  plugin.run(stop);
-  // Requests are answered by now: what the client of the API server is made of takes its time to load.
+  // The API server is asked first: it has its answer ready when store and socket are open.
   const { connect } = await import("../lib/kube/connect.ts");
   const userAgent = `nv-ipam-node/${BUILD.version}`;
   const client = connect({ path: values.kubeconfig, env: process.env }, userAgent);
-  if (!client.ok) return client.error.message;
-  const namespace = values["ippools-namespace"];
-  log.info("Following the pools", { namespace, server: client.value.server });
+  if (!client.ok) return fail(client.error.message);
+  const table = new PoolTable(node);
   const pools = new PoolWatch({ client: client.value, namespace, table, log: log.named("pools") });
+  const ended = new AbortController();
+  const both = AbortSignal.any([stop, ended.signal]);
+  const following = pools.run(both);
 
-  const pods = new PodWatch({ client: client.value, nodeName: values["node-name"], log: log.named("pods") });
-  if (metrics !== undefined) showWatches(metrics.exposition, [...pools.watches, pods.watch]);
-  const checks = { ippools: () => pools.missing("IPPool"), cidrpools: () => pools.missing("CIDRPool") };
-  const endpoints = await openDaemonEndpoints({ values, store, pools: table, plugin, checks, metrics, log });
-  if (!endpoints.ok) return endpoints.error;
-  await Promise.all([pools.run(stop), pods.run(stop)]);
-  await Promise.all([endpoints.value(), client.value.close()]);
-  return undefined;
+  const daemon = await openDaemon({ values, pools: table, podOptional: false, log });
+  const outcome = daemon.ok ? await attend(values, client.value, pools, daemon.value, log, both) : daemon;
+  ended.abort();
+  await Promise.all([following, client.value.close(), daemon.ok ? daemon.value.close() : undefined]);
+  return outcome;
+}
+
+/** Everything beside requests and pools, until told to stop. @returns why the daemon cannot run. */
+async function attend(
+  values: Values,
+  client: KubeClient,
+  pools: PoolWatch,
+  { store }: OpenDaemon,
+  log: Log,
+  stop: AbortSignal,
+): Promise<Outcome> {
+  const plugin = new PluginInstallation(values, false, log.named("install"));
+  const probes = await serveProbes(values["health-probe-bind-address"], {
+    ippools: () => pools.missing("IPPool"),
+    cidrpools: () => pools.missing("CIDRPool"),
+    store: () => store.problems()[0]?.message,
+    plugin: () => plugin.missing,
+  });
+  if (!probes.ok) return fail(`--health-probe-bind-address: ${probes.error}`);
+  plugin.run(stop);
+  await new PodWatch({ client, nodeName: values["node-name"], log: log.named("pods") }).run(stop);
+  await probes.value.close();
+  return ok(undefined);
+}
+
+async function serveProbes(
+  address: string,
+  checks: ReadinessChecks,
+): Promise<Result<{ close(): Promise<void> }, string>> {
+  if (address === "0") return ok({ close: () => Promise.resolve() });
+  return serveHttp(address, {
+    "/healthz": () => ({ status: 200, body: "ok\n" }),
+    "/readyz": () => readiness(checks),
+  });
 }

@@ -18,8 +18,7 @@ const FLAGS = defineFlags({
   },
 });
 
-/** Its command line; docs/flags.md lists the flags. */
-export const COMMAND = {
+const COMMAND = {
   name: "store",
   arguments: "<what>",
   summary:

@@ -33,7 +33,7 @@ async function build(dir: string, name: string, arch: Architecture): Promise<Buf
   mkdirSync(process.env.TMPDIR);
   try {
     const output = join(dir, name);
-    await writeExecutable(productParts(INFO, arch), output);
+    await writeExecutable(await productParts(INFO, arch), output);
     return readFileSync(output);
   } finally {
     if (previous === undefined) delete process.env.TMPDIR;
@@ -85,11 +85,11 @@ test("what is no note has no build id", () => {
   assert.throws(() => buildIdNote(Buffer.alloc(31)), RangeError);
 });
 
-test("every role is an asset, and only its own code is in it", () => {
+test("every role is an asset, and only its own code is in it", async () => {
   assert.ok(roleNames().includes("install"));
   assert.not(roleNames().includes("cni"));
-  const main = bundleMain(INFO);
-  for (const [name, code] of bundleRoles(INFO)) assert.ok(code.includes("run:"), name);
+  const main = await bundleMain(INFO);
+  for (const [name, code] of await bundleRoles(INFO)) assert.ok(code.includes("run:"), name);
   assert.not.match(main, "--cni-skip-nv-ipam-binary-copy");
 });
 

@@ -34,7 +34,7 @@ const PROBES = new Map([
 const test = suite("executable");
 const dir = mkdtempSync(join(tmpdir(), "nv-ipam-executable-"));
 const probe = join(dir, "nv-ipam");
-await writeExecutable(productParts(readBuildInfo(), "x64", PROBES), probe);
+await writeExecutable(await productParts(readBuildInfo(), "x64", PROBES), probe);
 test.after(() => rmSync(dir, { recursive: true, force: true }));
 
 interface Outcome {
@@ -63,7 +63,7 @@ function assertIgnored(env: NodeJS.ProcessEnv, doesAffect: (plain: Outcome) => b
 }
 
 test("V8 takes the code cache that the build made", async () => {
-  const { assets, arch } = productParts(readBuildInfo(), "x64", PROBES);
+  const { assets, arch } = await productParts(readBuildInfo(), "x64", PROBES);
   const main = `
     const { getRawAsset } = require("node:sea");
     const { Script } = require("node:vm");

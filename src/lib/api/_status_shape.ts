@@ -13,7 +13,7 @@ export function parseStatus(kind: PoolKind, value: unknown): AnyPoolStatus | und
   if (!isFields(value)) return undefined;
   const generation = member(value, "observedGeneration");
   return defined({
-    allocations: items(value, "allocations")?.flatMap((entry) => readAllocation(kind, entry) ?? []),
+    allocations: readAllocations(kind, items(value, "allocations")),
     released: items(value, "released")?.flatMap((entry) => readReleased(kind, entry) ?? []),
     appliedSpec: readAppliedSpec(kind, member(value, "appliedSpec")),
     observedGeneration: Number.isSafeInteger(generation) ? (generation as number) : undefined,
@@ -30,6 +30,17 @@ function items(fields: Fields, key: string): readonly unknown[] | undefined {
 function text(fields: Fields, key: string): string | undefined {
   const value = member(fields, key);
   return typeof value === "string" ? value : undefined;
+}
+
+/** A loop: of all that a status has, these are many. */
+function readAllocations(kind: PoolKind, entries: readonly unknown[] | undefined): readonly Allocation[] | undefined {
+  if (entries === undefined) return undefined;
+  const allocations: Allocation[] = [];
+  for (const entry of entries) {
+    const allocation = readAllocation(kind, entry);
+    if (allocation !== undefined) allocations.push(allocation);
+  }
+  return allocations;
 }
 
 function readAllocation(kind: PoolKind, entry: unknown): Allocation | undefined {

@@ -25,8 +25,6 @@ export interface StoreOptions {
   /** Default: the machine's. */
   readonly disk?: Disk;
   readonly sizes?: StoreSizes;
-  /** Told of each commit how many seconds it took until its record was on the disk. */
-  readonly committed?: (seconds: number) => void;
 }
 
 /** `damaged`: nothing is reserved until `markRebuilt`. `failed`: nothing is acknowledged. `full`: nothing is reserved. */
@@ -36,10 +34,6 @@ export type StoreHealth = "ready" | "damaged" | "failed" | "full";
 export interface StoreStats extends DiskUse {
   /** Number of the journal that is written. */
   readonly generation: number;
-  /** Bytes of the journals that the last snapshot does not hold: what a start has to replay. */
-  readonly journalBytes: number;
-  /** Bytes of the last snapshot. */
-  readonly snapshotBytes: number;
 }
 
 /** Opens the node's store. Its lock is held until it is closed. */
@@ -50,11 +44,11 @@ export function openStore(options: StoreOptions): Promise<Result<Store<Ledger>, 
 /** Opens the store of another kind of ledger; `create` makes an empty one. */
 export async function openStoreOf<L extends Journaled>(
   create: () => L,
-  { storeFile, log, disk = nodeDisk, sizes = DEFAULT_SIZES, committed = () => undefined }: StoreOptions,
+  { storeFile, log, disk = nodeDisk, sizes = DEFAULT_SIZES }: StoreOptions,
 ): Promise<Result<Store<L>, StoreProblem>> {
   const files = new StoreFiles(storeFile);
   const metered = new MeteredDisk(disk);
-  const context = { disk: metered, files, sizes, warn: (message: string) => log.error(message), committed };
+  const context = { disk: metered, files, sizes, warn: (message: string) => log.error(message) };
   try {
     await ensureDirectory(metered, files.directory);
     const lock = metered.lock(files.lock);
@@ -154,8 +148,7 @@ export class Store<L extends Journaled> {
   }
 
   stats(): StoreStats {
-    const { generation, journalBytes, snapshotBytes } = this.#adapter.writer;
-    return { ...this.#disk.use, generation, journalBytes, snapshotBytes };
+    return { ...this.#disk.use, generation: this.#adapter.writer.generation };
   }
 
   /** Says that all addresses in use are known again: ends the damaged state, durably. */

@@ -1,4 +1,5 @@
 /** The pods of this node, followed at the API server: who may still use an address. */
+import { NETWORK_STATUS_ANNOTATION } from "../api/network_status.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { KubeError } from "../kube/error.ts";
 import { type KubeObject, keyOf, type Resource } from "../kube/object.ts";
@@ -34,26 +35,22 @@ interface PodObject extends KubeObject {
 const PODS: Resource = { group: "", version: "v1", plural: "pods" };
 /** The kubelet's annotation of a mirror pod: the UID that it gives the static pod. */
 const STATIC_UID = "kubernetes.io/config.hash";
-/** Multi-Network Specification 4.1.2. */
-const NETWORK_STATUS = "k8s.v1.cni.cncf.io/network-status";
 const FINISHED: ReadonlySet<string | undefined> = new Set(["Succeeded", "Failed"]);
 const LOOK_UP_MS = 10_000;
 
 /** Follows them. Nothing that requests need waits for it. */
 export class PodWatch {
   readonly #client: KubeClient;
-  readonly #log: WatchLog;
   readonly #reflector: Reflector<PodObject, PodOnNode>;
 
   constructor({ client, nodeName, log }: PodWatchOptions) {
     this.#client = client;
-    this.#log = new WatchLog(PODS.plural, log);
     this.#reflector = new Reflector<PodObject, PodOnNode>({
       client,
       resource: PODS,
       fieldSelector: `spec.nodeName=${nodeName}`,
       keep: keepPod,
-      observer: this.#log,
+      observer: new WatchLog(PODS.plural, log),
     });
   }
 
@@ -65,11 +62,6 @@ export class PodWatch {
   /** Whether all pods were listed once; it stays true in an outage. */
   get isKnown(): boolean {
     return this.#reflector.hasSynced;
-  }
-
-  /** How the watch is. */
-  get watch(): WatchLog {
-    return this.#log;
   }
 
   /** Resolves when all pods were listed once; never rejects. */
@@ -106,6 +98,6 @@ function keepPod({ metadata, status }: PodObject): PodOnNode {
     uid: annotations[STATIC_UID] ?? uid,
     key: keyOf(metadata),
     isFinished: FINISHED.has(status?.phase),
-    networkStatus: annotations[NETWORK_STATUS],
+    networkStatus: annotations[NETWORK_STATUS_ANNOTATION],
   };
 }

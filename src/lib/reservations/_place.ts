@@ -22,7 +22,7 @@ export function placeOf(own: Allocation, spec: ParsedSpec): Result<Place, string
 }
 
 /** Reads the block of an IPPool's entry; undefined when it is none. */
-export function parseBlock({ startIP, endIP }: IPPoolAllocation): Range | undefined {
+export function parseBlock({ startIP, endIP }: Omit<IPPoolAllocation, "nodeName">): Range | undefined {
   const first = parseAddress(startIP);
   const last = parseAddress(endIP);
   if (first === undefined || last?.family !== first.family || first.value > last.value) return undefined;

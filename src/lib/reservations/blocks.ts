@@ -12,36 +12,60 @@ export class BlockTable {
   /** A table without blocks. */
   static readonly none: BlockTable = BlockTable.of(4, []);
 
-  readonly #firsts: Column;
-  readonly #lasts: Column;
+  readonly #family: Family;
+  /** Reads the blocks, until that has been done. */
+  #read: (() => readonly Interval[]) | undefined;
+  #columns: Columns | undefined;
 
-  private constructor(firsts: Column, lasts: Column) {
-    this.#firsts = firsts;
-    this.#lasts = lasts;
+  private constructor(family: Family, read: () => readonly Interval[]) {
+    this.#family = family;
+    this.#read = read;
   }
 
   /** The table of these blocks, in any order, all of the family. O(n log n). */
   static of(family: Family, blocks: readonly Interval[]): BlockTable {
-    const column = family === 4 ? column4 : column6;
-    return new BlockTable(column(blocks.map(({ first }) => first)), column(blocks.map(({ last }) => last)));
+    return BlockTable.lazy(family, () => blocks);
+  }
+
+  /**
+   * The same of blocks that are read when the table is first asked: few requests ask by name, and other nodes' blocks change
+   * with every node that comes or goes.
+   */
+  static lazy(family: Family, read: () => readonly Interval[]): BlockTable {
+    return new BlockTable(family, read);
   }
 
   /** How many blocks there are. */
   get size(): number {
-    return this.#firsts.length;
+    return this.#sorted().firsts.length;
   }
 
   /** The first address of the block that holds the address; undefined when none does. The family is the table's. O(log n). */
   firstOfBlockWith(value: bigint): bigint | undefined {
+    const { firsts, lasts } = this.#sorted();
     let low = 0;
-    let high = this.#firsts.length;
+    let high = firsts.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (this.#firsts.at(middle) <= value) low = middle + 1;
+      if (firsts.at(middle) <= value) low = middle + 1;
       else high = middle;
     }
-    return low > 0 && this.#lasts.at(low - 1) >= value ? this.#firsts.at(low - 1) : undefined;
+    return low > 0 && lasts.at(low - 1) >= value ? firsts.at(low - 1) : undefined;
   }
+
+  #sorted(): Columns {
+    if (this.#columns !== undefined) return this.#columns;
+    const column = this.#family === 4 ? column4 : column6;
+    const blocks = this.#read?.() ?? [];
+    this.#read = undefined;
+    this.#columns = { firsts: column(blocks.map(({ first }) => first)), lasts: column(blocks.map(({ last }) => last)) };
+    return this.#columns;
+  }
+}
+
+interface Columns {
+  readonly firsts: Column;
+  readonly lasts: Column;
 }
 
 /** Addresses in ascending order. */

@@ -128,13 +128,26 @@ function storedConfig(spec: ParsedSpec, { network, block, gateway, indexed }: Pl
   });
 }
 
-/** Entries that cannot be read protect nothing: the controller repairs them (R5). */
+/** Kept as one text until a request asks for it: to take in a change of other nodes' blocks costs next to nothing. */
 function othersOf(object: PoolObject, nodeName: string, family: Family): BlockTable {
-  const blocks: Interval[] = [];
+  const texts: string[] = [];
   for (const allocation of object.status?.allocations ?? []) {
     if (allocation.nodeName === nodeName || "prefix" in allocation) continue;
-    const block = parseBlock(allocation);
+    texts.push(allocation.startIP, allocation.endIP);
+  }
+  if (texts.length === 0) return BlockTable.none;
+  const written = JSON.stringify(texts);
+  return BlockTable.lazy(family, () => readBlocks(written, family));
+}
+
+/** Entries that cannot be read protect nothing: the controller repairs them (R5). */
+function readBlocks(written: string, family: Family): readonly Interval[] {
+  const texts: readonly string[] = JSON.parse(written);
+  const blocks: Interval[] = [];
+  for (let index = 0; index < texts.length; index += 2) {
+    const [startIP = "", endIP = ""] = texts.slice(index, index + 2);
+    const block = parseBlock({ startIP, endIP });
     if (block?.family === family) blocks.push(block);
   }
-  return BlockTable.of(family, blocks);
+  return blocks;
 }
