@@ -30,6 +30,8 @@ export async function runRole(name: string, args: readonly string[]): Promise<nu
     return USAGE_STATUS;
   }
   if (place === EXECUTABLE) withoutExtraCertificates();
+  // A reader that goes away ends nothing.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   // Node looks at it when a connection is made (R13): whom to trust is for the kubeconfig to say.
   delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
   process.on("uncaughtException", (error: unknown) => {

@@ -14,6 +14,8 @@ export interface StandaloneOptions {
   readonly manifests: Readonly<Record<string, unknown>>;
   /** A command in front of the executable, for example `ip netns exec NAME`. */
   readonly enter?: readonly string[];
+  /** An open file that takes the log, which is not read then. */
+  readonly stderr?: number;
 }
 
 /** One CNI call. */
@@ -75,7 +77,9 @@ export class StandaloneDaemon {
       `--cni-log-file=${join(this.directory, "cni.log")}`,
       ...(this.#options.flags ?? []),
     ];
-    const child = spawn(program, [...before, ...flags], { stdio: ["ignore", "ignore", "pipe"] });
+    const child = spawn(program, [...before, ...flags], {
+      stdio: ["ignore", "ignore", this.#options.stderr ?? "pipe"],
+    });
     this.#child = child;
     child.stderr?.on("data", (chunk: Buffer) => {
       this.log += chunk.toString();

@@ -14,17 +14,18 @@ import type { KubeClient } from "../lib/kube/client.ts";
 import { connect } from "../lib/kube/connect.ts";
 import { EventRecorder } from "../lib/kube/events.ts";
 import { LeaderElection } from "../lib/kube/leader_election.ts";
-import { parseBindAddress, type Routes, serveHttp } from "../lib/observe/http_endpoint.ts";
+import { openEndpoints } from "../lib/observe/endpoints.ts";
+import { parseBindAddress } from "../lib/observe/http_endpoint.ts";
 import type { Log } from "../lib/observe/log.ts";
 import { LOG_FLAGS } from "../lib/observe/log_flags.ts";
-import { type ReadinessChecks, readiness } from "../lib/observe/readiness.ts";
 import { fail, ok, type Result } from "../lib/result.ts";
 import { BUILD } from "../version.ts";
 import { runDaemon } from "./_daemon.ts";
 
 const FLAGS = defineFlags({ ...LOG_FLAGS, ...CONTROLLER_FLAGS });
 
-const COMMAND = {
+/** Its command line; docs/flags.md lists the flags. */
+export const COMMAND = {
   name: "controller",
   summary: "Divides the pools of a cluster among its nodes.",
   flags: FLAGS,
@@ -53,11 +54,9 @@ export function run(args: readonly string[]): Promise<number> {
 
 function wrongValue(values: Values): string | undefined {
   if (values["block-release-delay"] < 0) return "--block-release-delay: a rest cannot be negative; 0 means none";
-  for (const name of ["health-probe-bind-address", "metrics-bind-address", "webhook-bind-address"] as const) {
-    const address = values[name];
-    if (address !== "0" && parseBindAddress(address) === undefined) {
-      return `--${name}=${address}: write :8080 or 127.0.0.1:8080`;
-    }
+  const webhook = values["webhook-bind-address"];
+  if (parseBindAddress(webhook) === undefined) {
+    return `--webhook-bind-address=${webhook}: write :9443 or 127.0.0.1:9443`;
   }
   return values["ippools-namespace"] === "" ? "--ippools-namespace: name the namespace of the pools" : undefined;
 }
@@ -71,22 +70,22 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
   const namespace = values["ippools-namespace"];
   log.info("Starting", { role: "controller", version: BUILD.version, namespace, server: client.server });
 
-  const recorder = recordEvents(client, log);
+  const recorder = recordEvents(client, log.named("events"));
   let isLeader = (): boolean => false;
   const controller: Controller = new Controller({
     client,
     namespace,
     releaseDelayMs: values["block-release-delay"],
     record: (pool, event) => recorder.record(subjectOf(pool, namespace), event),
-    log,
+    log: log.named("pools"),
     observer: {
       reconciled: (...args) => metrics.reconciled(...args),
       forget: (key) => metrics.forget(key),
-      watchFailed: (resource) => metrics.watchFailed(resource),
     },
   });
   const metrics = new ControllerMetrics({
     view: controller.view,
+    watches: controller.watches,
     queueDepth: () => controller.queueDepth,
     isLeader: () => isLeader(),
     build: BUILD,
@@ -106,7 +105,7 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
         nodes: controller.view.nodes().length,
         pools: controller.view.pools().length,
       });
-      outcome = await lead(values, controller, client, log, stop, (leads) => {
+      outcome = await lead(values, controller, client, log.named("leader"), stop, (leads) => {
         isLeader = leads;
       });
     }
@@ -157,33 +156,22 @@ async function serveEndpoints(
   metrics: ControllerMetrics,
   log: Log,
 ): Promise<Result<readonly Closing[], string>> {
-  const closings: Closing[] = [];
-  const closeAll = (error: string) => Promise.all(closings.map((close) => close())).then(() => fail(error));
-  const checks: ReadinessChecks = { caches: () => controller.missing };
-  const health: Routes = {
-    "/healthz": () => ({ status: 200, body: "ok\n" }),
-    "/readyz": () => readiness(checks),
-  };
-  const exposition: Routes = {
-    "/metrics": async () => ({
-      status: 200,
-      body: await metrics.registry.metrics(),
-      type: metrics.registry.contentType,
-    }),
-  };
-  for (const [flag, routes] of [
-    ["health-probe-bind-address", health],
-    ["metrics-bind-address", exposition],
-  ] as const) {
-    if (values[flag] === "0") continue;
-    const opened = await serveHttp(values[flag], routes);
-    if (!opened.ok) return closeAll(`--${flag}: ${opened.error}`);
-    closings.push(() => opened.value.close());
-  }
+  const opened = await openEndpoints({
+    healthProbeAddress: values["health-probe-bind-address"],
+    checks: { caches: () => controller.missing },
+    metricsAddress: values["metrics-bind-address"],
+    metrics: metrics.exposition.routes(),
+    log,
+  });
+  if (!opened.ok) return opened;
+  const closings: Closing[] = [opened.value];
   if (values.webhook) {
-    const webhook = admissionServer(values, controller, log);
+    const webhook = admissionServer(values, controller, log.named("webhook"));
     const started = await webhook.start();
-    if (!started.ok) return closeAll(started.error);
+    if (!started.ok) {
+      await opened.value();
+      return started;
+    }
     closings.push(() => webhook.stop(STOP_MS));
   }
   return ok(closings);

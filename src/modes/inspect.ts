@@ -22,7 +22,8 @@ const FLAGS = defineFlags({
   },
 });
 
-const COMMAND = {
+/** Its command line; docs/flags.md lists the flags. */
+export const COMMAND = {
   name: "inspect",
   arguments: "<what>",
   summary: "Shows what this node serves and holds; <what> is pools, reservations or check.",

@@ -3,7 +3,8 @@ import { install } from "../lib/cni/install.ts";
 import { INSTALL_FLAGS, installOptions } from "../lib/cni/install_flags.ts";
 import { runCommand } from "../lib/flags/run_command.ts";
 
-const COMMAND = {
+/** Its command line; docs/flags.md lists the flags. */
+export const COMMAND = {
   name: "install",
   summary:
     "Copies this executable to the CNI binary directory and writes nv-ipam.conf, each in one step that readers see whole.",

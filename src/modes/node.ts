@@ -1,7 +1,9 @@
 /** `nv-ipam node`: the node daemon of a cluster, whose pools come from the API server. */
 import { isNodeName } from "../lib/api/node_name.ts";
 import { INSTALL_FLAGS } from "../lib/cni/install_flags.ts";
+import { daemonMetrics, openDaemonEndpoints } from "../lib/daemon/endpoints.ts";
 import { DAEMON_FLAGS } from "../lib/daemon/flags.ts";
+import type { DaemonMetrics } from "../lib/daemon/metrics.ts";
 import { type OpenDaemon, openDaemon } from "../lib/daemon/open.ts";
 import { PluginInstallation } from "../lib/daemon/plugin_installation.ts";
 import { PoolTable } from "../lib/daemon/pool_table.ts";
@@ -11,17 +13,17 @@ import type { KubeClient } from "../lib/kube/client.ts";
 import { NODE_FLAGS } from "../lib/node/flags.ts";
 import { PodWatch } from "../lib/node/pod_watch.ts";
 import { PoolWatch } from "../lib/node/pool_watch.ts";
-import { serveHttp } from "../lib/observe/http_endpoint.ts";
 import type { Log } from "../lib/observe/log.ts";
 import { LOG_FLAGS } from "../lib/observe/log_flags.ts";
-import { type ReadinessChecks, readiness } from "../lib/observe/readiness.ts";
+import { showWatches } from "../lib/observe/watches.ts";
 import { fail, ok, type Result } from "../lib/result.ts";
 import { BUILD } from "../version.ts";
 import { runDaemon } from "./_daemon.ts";
 
 const FLAGS = defineFlags({ ...LOG_FLAGS, ...NODE_FLAGS, ...DAEMON_FLAGS, ...INSTALL_FLAGS });
 
-const COMMAND = {
+/** Its command line; docs/flags.md lists the flags. */
+export const COMMAND = {
   name: "node",
   summary: "Serves the plugin on a node of a cluster: pools come from the API server.",
   flags: FLAGS,
@@ -58,43 +60,37 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Outco
   const both = AbortSignal.any([stop, ended.signal]);
   const following = pools.run(both);
 
-  const daemon = await openDaemon({ values, pools: table, podOptional: false, log });
-  const outcome = daemon.ok ? await attend(values, client.value, pools, daemon.value, log, both) : daemon;
+  const metrics = await daemonMetrics(values);
+  const daemon = await openDaemon({ values, pools: table, podOptional: false, log, observer: metrics });
+  const parts = { values, client: client.value, table, pools, metrics, log };
+  const outcome = daemon.ok ? await attend({ ...parts, daemon: daemon.value }, both) : daemon;
   ended.abort();
   await Promise.all([following, client.value.close(), daemon.ok ? daemon.value.close() : undefined]);
   return outcome;
 }
 
-/** Everything beside requests and pools, until told to stop. @returns why the daemon cannot run. */
-async function attend(
-  values: Values,
-  client: KubeClient,
-  pools: PoolWatch,
-  { store }: OpenDaemon,
-  log: Log,
-  stop: AbortSignal,
-): Promise<Outcome> {
-  const plugin = new PluginInstallation(values, false, log.named("install"));
-  const probes = await serveProbes(values["health-probe-bind-address"], {
-    ippools: () => pools.missing("IPPool"),
-    cidrpools: () => pools.missing("CIDRPool"),
-    store: () => store.problems()[0]?.message,
-    plugin: () => plugin.missing,
-  });
-  if (!probes.ok) return fail(`--health-probe-bind-address: ${probes.error}`);
-  plugin.run(stop);
-  await new PodWatch({ client, nodeName: values["node-name"], log: log.named("pods") }).run(stop);
-  await probes.value.close();
-  return ok(undefined);
+interface Parts {
+  readonly values: Values;
+  readonly client: KubeClient;
+  readonly table: PoolTable;
+  readonly pools: PoolWatch;
+  readonly daemon: OpenDaemon;
+  readonly metrics: DaemonMetrics | undefined;
+  readonly log: Log;
 }
 
-async function serveProbes(
-  address: string,
-  checks: ReadinessChecks,
-): Promise<Result<{ close(): Promise<void> }, string>> {
-  if (address === "0") return ok({ close: () => Promise.resolve() });
-  return serveHttp(address, {
-    "/healthz": () => ({ status: 200, body: "ok\n" }),
-    "/readyz": () => readiness(checks),
-  });
+/** Everything beside requests and pools, until told to stop. @returns why the daemon cannot run. */
+async function attend(parts: Parts, stop: AbortSignal): Promise<Outcome> {
+  const { values, client, table, pools, daemon, metrics, log } = parts;
+  const { store } = daemon;
+  const plugin = new PluginInstallation(values, false, log.named("install"));
+  const pods = new PodWatch({ client, nodeName: values["node-name"], log: log.named("pods") });
+  if (metrics !== undefined) showWatches(metrics.exposition, [...pools.watches, pods.watch]);
+  const checks = { ippools: () => pools.missing("IPPool"), cidrpools: () => pools.missing("CIDRPool") };
+  const endpoints = await openDaemonEndpoints({ values, store, pools: table, plugin, checks, metrics, log });
+  if (!endpoints.ok) return endpoints;
+  plugin.run(stop);
+  await pods.run(stop);
+  await endpoints.value();
+  return ok(undefined);
 }

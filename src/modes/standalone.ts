@@ -1,12 +1,14 @@
 /** `nv-ipam standalone`: the node daemon and the controller's planner over pool manifests in a directory, without Kubernetes. */
 import { isNodeName } from "../lib/api/node_name.ts";
 import { INSTALL_FLAGS } from "../lib/cni/install_flags.ts";
+import { daemonMetrics, openDaemonEndpoints } from "../lib/daemon/endpoints.ts";
 import { DAEMON_FLAGS } from "../lib/daemon/flags.ts";
 import { openDaemon } from "../lib/daemon/open.ts";
 import { PluginInstallation } from "../lib/daemon/plugin_installation.ts";
 import { PoolTable } from "../lib/daemon/pool_table.ts";
 import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
 import { runCommand } from "../lib/flags/run_command.ts";
+import { endpointFlags } from "../lib/observe/endpoints.ts";
 import type { Log } from "../lib/observe/log.ts";
 import { LOG_FLAGS } from "../lib/observe/log_flags.ts";
 import { ok, type Result } from "../lib/result.ts";
@@ -18,6 +20,7 @@ const section = "Standalone";
 
 const FLAGS = defineFlags({
   ...LOG_FLAGS,
+  ...endpointFlags(section, { probes: "0", metrics: "0" }),
   pools: {
     type: "string",
     default: "",
@@ -40,7 +43,8 @@ const FLAGS = defineFlags({
   ...INSTALL_FLAGS,
 });
 
-const COMMAND = {
+/** Its command line; docs/flags.md lists the flags. */
+export const COMMAND = {
   name: "standalone",
   summary: "Serves the plugin on a single host: pools come from manifests in a directory.",
   flags: FLAGS,
@@ -72,7 +76,8 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
   log.info("Starting", { role: "standalone", version: BUILD.version, node: values["node-name"] });
 
   const pools = new PoolTable(values["node-name"]);
-  const daemon = await openDaemon({ values, pools, podOptional: true, log });
+  const metrics = await daemonMetrics(values);
+  const daemon = await openDaemon({ values, pools, podOptional: true, log, observer: metrics });
   if (!daemon.ok) return daemon;
   const source = await PoolSource.open({
     directory: values.pools,
@@ -87,8 +92,21 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
     await daemon.value.close();
     return source;
   }
-  new PluginInstallation(values, true, log.named("install")).run(stop);
+  const plugin = new PluginInstallation(values, true, log.named("install"));
+  const checks = { pools: () => missingPools(pools) };
+  const { store } = daemon.value;
+  const endpoints = await openDaemonEndpoints({ values, store, pools, plugin, checks, metrics, log });
+  if (!endpoints.ok) {
+    await daemon.value.close();
+    return endpoints;
+  }
+  plugin.run(stop);
   await source.value.run(stop);
-  await daemon.value.close();
+  await Promise.all([endpoints.value(), daemon.value.close()]);
   return ok(undefined);
+}
+
+/** Before the directory was read once without a mistake there are none to serve. */
+function missingPools(pools: PoolTable): string | undefined {
+  return pools.known("IPPool") ? undefined : "the directory was not read without a mistake yet; the log names them";
 }

@@ -18,7 +18,8 @@ const FLAGS = defineFlags({
   },
 });
 
-const COMMAND = {
+/** Its command line; docs/flags.md lists the flags. */
+export const COMMAND = {
   name: "store",
   arguments: "<what>",
   summary:

@@ -79,10 +79,16 @@ export class ControllerProcess {
     return ask(`http://127.0.0.1:${this.#probePort}${path}`);
   }
 
+  /** What it shows to Prometheus; nothing when nobody answers. */
+  async metrics(): Promise<string> {
+    return (await ask(`http://127.0.0.1:${this.#metricsPort}/metrics`)).body;
+  }
+
   /** The value of a metric with these labels (as they are written), or undefined. */
   async metric(name: string, labels = ""): Promise<number | undefined> {
-    const { body } = await ask(`http://127.0.0.1:${this.#metricsPort}/metrics`);
-    const line = body.split("\n").find((text) => text.startsWith(`${name}${labels === "" ? " " : `{${labels}} `}`));
+    const line = (await this.metrics())
+      .split("\n")
+      .find((text) => text.startsWith(`${name}${labels === "" ? " " : `{${labels}} `}`));
     return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(" ") + 1));
   }
 

@@ -3,9 +3,8 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { API_VERSION, type Pool } from "../../src/lib/api/types.ts";
-import type { Daemon } from "../../src/lib/daemon/daemon.ts";
 import { DAEMON_FLAGS } from "../../src/lib/daemon/flags.ts";
-import { openDaemon } from "../../src/lib/daemon/open.ts";
+import { type DaemonObserver, type OpenDaemon, openDaemon } from "../../src/lib/daemon/open.ts";
 import { PoolTable } from "../../src/lib/daemon/pool_table.ts";
 import { parseFlags } from "../../src/lib/flags/flags.ts";
 import { createLog, type Log } from "../../src/lib/observe/log.ts";
@@ -38,6 +37,7 @@ export interface LocalOptions {
   readonly podOptional?: boolean;
   /** Whether the pools of both kinds are known at once: there are none, then. */
   readonly poolsKnown?: boolean;
+  readonly observer?: DaemonObserver;
 }
 
 export class LocalDaemon {
@@ -47,7 +47,7 @@ export class LocalDaemon {
   readonly pools = new PoolTable("node-1");
   readonly log: string[] = [];
   readonly #options: LocalOptions;
-  #daemon: Daemon | undefined;
+  #daemon: OpenDaemon | undefined;
   #client: DaemonClient | undefined;
 
   constructor(options: LocalOptions = {}) {
@@ -55,6 +55,12 @@ export class LocalDaemon {
     if (options.poolsKnown === false) return;
     this.pools.replace("IPPool", []);
     this.pools.replace("CIDRPool", []);
+  }
+
+  /** What it keeps its reservations in. @throws while it is not open. */
+  get openStore(): OpenDaemon["store"] {
+    if (this.#daemon === undefined) throw new Error("the daemon is not open");
+    return this.#daemon.store;
   }
 
   get client(): DaemonClient {
@@ -78,6 +84,7 @@ export class LocalDaemon {
       pools: this.pools,
       podOptional: this.#options.podOptional ?? false,
       log: listLog(this.log),
+      observer: this.#options.observer,
     });
     if (!opened.ok) return opened.error;
     this.#daemon = opened.value;

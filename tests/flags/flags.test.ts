@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { closest } from "../../src/lib/flags/closest.ts";
+import { type GateName, isEnabled, parseFeatureGates } from "../../src/lib/flags/feature_gates.ts";
 import { type Command, defineFlags, parseFlags } from "../../src/lib/flags/flags.ts";
 import { formatDuration, parseBool, parseDuration, parseInteger } from "../../src/lib/flags/scalars.ts";
 
@@ -9,6 +10,10 @@ const flags = defineFlags({
   v: { type: "int", default: 0, help: "Verbosity.", section: "Logging", short: "v" },
   wait: { type: "duration", default: 90_000, help: "How long.", section: "Node daemon" },
   force: { type: "bool", default: false, help: "Do it.", section: "Node daemon" },
+  level: { type: "level", default: 0, help: "Verbosity.", section: "Logging" },
+  size: { type: "quantity", default: 0, help: "How much.", section: "Logging" },
+  parts: { type: "modules", default: [], help: "Verbosity of parts.", section: "Logging" },
+  gates: { type: "gates", default: new Map(), help: "Gates.", section: "Logging" },
   times: {
     type: "int",
     default: 1,
@@ -33,6 +38,10 @@ const accepted: readonly [string, readonly string[], Partial<Record<keyof typeof
   ["a boolean takes a value only after an equals sign", ["x", "--force", "y"], { force: true }],
   ["a boolean is read as Go reads it", ["x", "--force=F"], { force: false }],
   ["a value that the flag does not refuse is taken", ["x", "--times=2"], { times: 2 }],
+  ["an underscore stands for a dash", ["x", "--node_name=a_b"], { "node-name": "a_b" }],
+  ["a quantity is a number of bytes", ["x", "--size", "2Ki"], { size: 2048 }],
+  ["two dashes end the flags", ["--force", "--", "x"], { force: true }],
+  ["--version=false is none", ["x", "--version=false", "-v=1"], { v: 1 }],
   ["the last of two wins", ["x", "--wait=1s", "--wait=1m30s"], { wait: 90_000 }],
 ];
 for (const [name, args, expected] of accepted) {
@@ -58,6 +67,22 @@ const refused: readonly [string, readonly string[], RegExp][] = [
   ["a boolean with another word is refused", ["x", "--force=yes"], /this is no boolean/],
   ["a value that the flag refuses is answered with its advice", ["x", "--times=0"], /^--times=0: use 1 or more$/],
   ["a missing argument is refused", [], /missing required args/],
+  ["a flag after two dashes is refused", ["x", "--", "--force"], /--force/],
+  ["a level has no sign", ["x", "--level=-1"], /^--level=-1: this is no level; use 0 to 2147483647$/],
+  ["a quantity has no other unit", ["x", "--size=1KB"], /^--size=1KB: this is no quantity/],
+  ["a part needs its level", ["x", "--parts=store"], /^--parts=store: "store" is not pattern=N/],
+  [
+    "an unknown gate names those that are known",
+    ["x", "--gates=A=true"],
+    /unrecognized feature gate: A; known are AllAlpha, /,
+  ],
+  ["a gate needs its value", ["x", "--gates=AllAlpha"], /^--gates=AllAlpha: AllAlpha needs true or false/],
+  [
+    "a value that is refused is refused though another follows",
+    ["x", "--parts=a", "--parts=b=1"],
+    /"a" is not pattern=N/,
+  ],
+  ["a wrong flag is told before the version", ["x", "--version", "--wait=5"], /this is no duration/],
   ["an argument too many is refused", ["x", "y", "z"], /Unused args: `z`/],
 ];
 for (const [name, args, message] of refused) {
@@ -68,12 +93,74 @@ for (const [name, args, message] of refused) {
   });
 }
 
+test("lists that are given twice add up; of two values for one gate the last counts", () => {
+  const args = ["x", "--parts=a=1,", "--parts", "b=2,a=3", "--gates=AllAlpha=true,AllBeta=true", "--gates=AllAlpha=F"];
+  const parsed = parseFlags(command, args);
+  if (!parsed.ok || parsed.value.type !== "run") throw new Error(JSON.stringify(parsed));
+  const { parts, gates } = parsed.value.values;
+  assert.equal(parts, [
+    { pattern: "a", level: 1 },
+    { pattern: "b", level: 2 },
+    { pattern: "a", level: 3 },
+  ]);
+  assert.equal(
+    [...gates],
+    [
+      ["AllAlpha", false],
+      ["AllBeta", true],
+    ],
+  );
+});
+
+test("a gate is as it was asked for, else as its stage, else as ever", () => {
+  const table: readonly [string, GateName, boolean][] = [
+    ["", "LoggingAlphaOptions", false],
+    ["", "LoggingBetaOptions", true],
+    ["AllAlpha=true", "LoggingAlphaOptions", true],
+    ["AllAlpha=true", "LoggingBetaOptions", true],
+    ["AllBeta=false", "LoggingBetaOptions", false],
+    ["AllBeta=false,LoggingBetaOptions=true", "LoggingBetaOptions", true],
+    ["LoggingAlphaOptions=false,AllAlpha=true", "LoggingAlphaOptions", false],
+    [" LoggingAlphaOptions = T ,", "LoggingAlphaOptions", true],
+  ];
+  for (const [text, name, expected] of table) {
+    const gates = parseFeatureGates(text);
+    assert.is(gates.ok && isEnabled(gates.value, name), expected, `${text}: ${name}`);
+  }
+});
+
+test("--version is answered wherever it stands", () => {
+  for (const args of [["--version"], ["x", "y", "z", "--version=true"]]) {
+    const parsed = parseFlags(command, args);
+    assert.is(parsed.ok && parsed.value.type, "version");
+  }
+});
+
+test("help is as wide as it may be, and no narrower than it can be read", () => {
+  const long = defineFlags({ a: { type: "string", default: "", help: "word ".repeat(60).trim(), section: "Long" } });
+  const widest = (columns: number): number => {
+    const parsed = parseFlags({ name: "x", summary: "", flags: long }, ["-h"]);
+    if (!parsed.ok || parsed.value.type !== "help") throw new Error(JSON.stringify(parsed));
+    return Math.max(
+      ...parsed.value
+        .text(columns)
+        .split("\n")
+        .map((line) => line.length),
+    );
+  };
+  assert.equal(
+    [widest(10), widest(80), widest(200)].map((width) => Math.ceil((width - 16) / 5)),
+    [9, 13, 37],
+  );
+  assert.ok(widest(80) <= 80 && widest(200) <= 200);
+});
+
 test("help lists every flag under its section with its default", () => {
   const parsed = parseFlags(command, ["--help"]);
   if (!parsed.ok || parsed.value.type !== "help") throw new Error(JSON.stringify(parsed));
   const text = parsed.value.text(80);
   assert.match(text, /Node daemon flags:[\s\S]*--node-name string[\s\S]*--wait duration[\s\S]*\(default 1m30s\)/);
-  assert.match(text, /Logging flags:\s+-v, --v int/);
+  assert.match(text, /Logging flags:\n\n {6}--gates mapStringBool\n[\s\S]* -v, --v int/);
 });
 
 test("durations are read and written as Go does", () => {

@@ -14,6 +14,7 @@ import {
 } from "../../src/lib/journal/format.ts";
 import { Ledger } from "../../src/lib/reservations/ledger.ts";
 import type { Change, PoolID, Reservation } from "../../src/lib/reservations/reservation.ts";
+import { Shared } from "../../src/lib/reservations/shared.ts";
 import { type Random, seededRandom } from "../random.ts";
 import { textOf } from "./story.ts";
 
@@ -85,13 +86,15 @@ test("5000 random changes mean to a ledger what they meant before they were writ
       changes.push(change);
       ledger.apply([change]);
     }
-    restored.apply(decodeChanges(encodeChanges(changes)).filter(({ type }) => type !== "exported") as Change[]);
+    restored.apply(
+      decodeChanges(encodeChanges(changes), new Shared()).filter(({ type }) => type !== "exported") as Change[],
+    );
   }
   const content = ledger.snapshot();
   assert.ok(content.reservations.length > 500);
   assert.is(textOf(restored.snapshot()), textOf(content));
   const again = new Ledger();
-  again.apply(decodeChanges(encodeChanges(changesOf(content))) as Change[]);
+  again.apply(decodeChanges(encodeChanges(changesOf(content)), new Shared()) as Change[]);
   assert.is(textOf(again.snapshot()), textOf(content));
 });
 
@@ -118,13 +121,13 @@ test("what is kept for a release is enough for its record", () => {
 test("the checksum of an export comes back", () => {
   for (const checksum of [0, 1, 0xffffffff]) {
     const change = { type: "exported", checksum } as const;
-    assert.equal(decodeChanges(encodeChanges([change])), [change]);
+    assert.equal(decodeChanges(encodeChanges([change]), new Shared()), [change]);
   }
 });
 
 test("a body that is none of ours is refused", () => {
   for (const body of ["{}", "[]", "[[],5]", '[[],[["+",0,"c","i",1]]]', '[[],[["?"]]]', "nonsense"]) {
-    assert.throws(() => decodeChanges(body), undefined, body);
+    assert.throws(() => decodeChanges(body, new Shared()), undefined, body);
   }
 });
 
@@ -165,5 +168,20 @@ function randomChange(random: Random, held: readonly Reservation[], round: numbe
     },
   };
 }
+
+test("reservations that are read share their pool, so that thousands of them cost little", () => {
+  const shared = new Shared();
+  const pools = ["c1", "c2"].flatMap((containerID) => {
+    const pool: PoolID = { kind: "IPPool", name: "pool1", uid: "uid-of-pool1" };
+    const rest = { network: "n", deviceID: "", how: "dynamic", createdAt: new Date().toISOString() } as const;
+    const owner = { type: "none" } as const;
+    const addresses = [{ family: 4, value: 1n }] as const;
+    const reservation: Reservation = { containerID, ifname: "net1", pool, addresses, owner, ...rest };
+    const record = encodeChanges([{ type: "reserve", reservation }]);
+    return decodeChanges(record, shared).map((change) => change.type === "reserve" && change.reservation.pool);
+  });
+  assert.is(pools.length, 2);
+  assert.is(pools[0], pools[1]);
+});
 
 test.run();

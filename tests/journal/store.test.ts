@@ -21,6 +21,8 @@ interface Opened {
   readonly arm: (after: number, fault: DistributiveOmit<Fault, "at">) => void;
   /** Does something else while the disk is at that. */
   readonly during: (after: number, work: () => void) => void;
+  /** Seconds that commits took. */
+  readonly commits: readonly number[];
 }
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
@@ -29,11 +31,13 @@ async function open(storage: SimStorage, sizes: StoreSizes = SMALL_SIZES): Promi
   const faults: Fault[] = [];
   const works = new Map<number, () => void>();
   const disk = new SimDisk(storage, { random, faults, onAsk: (asked) => works.get(asked)?.() });
-  const opened = await openStore({ storeFile: STORE_FILE, log: SILENT, disk, sizes });
+  const commits: number[] = [];
+  const committed = (seconds: number): number => commits.push(seconds);
+  const opened = await openStore({ storeFile: STORE_FILE, log: SILENT, disk, sizes, committed });
   if (!opened.ok) throw new Error(opened.error.message);
   const arm: Opened["arm"] = (after, fault) => faults.push({ ...fault, at: disk.asked + after });
   const during: Opened["during"] = (after, work) => works.set(disk.asked + after, work);
-  return { store: opened.value, disk, arm, during };
+  return { store: opened.value, disk, arm, during, commits };
 }
 
 async function commit(store: Store<Ledger>): Promise<void> {
@@ -56,15 +60,19 @@ async function settled(): Promise<void> {
 }
 
 test("callers that wait at the same time share one write and one sync", async () => {
-  const { store } = await open(new SimStorage(), DEFAULT_SIZES);
+  const { store, commits } = await open(new SimStorage(), DEFAULT_SIZES);
   const before = store.stats();
-  const commits: Promise<void>[] = [];
+  const commitsBefore = commits.length;
+  const waiting: Promise<void>[] = [];
   for (let index = 0; index < 10; index++) {
     add(store.ledger, `c${index}`, [POOLS[0]]);
-    commits.push(commit(store));
+    waiting.push(commit(store));
   }
-  await Promise.all(commits);
-  assert.is(store.stats().syncs - before.syncs, 1);
+  await Promise.all(waiting);
+  const after = store.stats();
+  assert.is(after.syncs - before.syncs, 1);
+  assert.is(commits.length - commitsBefore, 1);
+  assert.is(after.journalBytes - before.journalBytes, after.bytesWritten - before.bytesWritten);
   assert.is(store.ledger.size, 10);
   await store.close();
 });
@@ -96,9 +104,10 @@ for (const [what, step] of [
 ] as const) {
   test(`a failed ${what} fails its whole group and all behind it, takes them back, and new files are begun before anything is acknowledged`, async () => {
     const storage = new SimStorage();
-    const { store, disk, arm, during } = await open(storage);
+    const { store, disk, arm, during, commits } = await open(storage);
     arm(step, { type: "error", code: "EIO" });
     const { generation } = store.stats();
+    const commitsBefore = commits.length;
     const before = textOf(store.ledger.snapshot());
     const results: Promise<{ ok: boolean }>[] = [];
     for (const container of ["c1", "c2"]) {
@@ -118,6 +127,8 @@ for (const [what, step] of [
     assert.is(textOf(store.ledger.snapshot()), before);
     assert.is(store.state(), "failed");
     assert.match(store.problems()[0]?.message ?? "", /\/var\/nv-ipam\/store\.journal\.1: EIO/);
+    assert.is(store.stats().errors, 1);
+    assert.is(commits.length, commitsBefore);
 
     add(store.ledger, "c3", [POOLS[0]]);
     await commit(store);
@@ -304,7 +315,13 @@ test("lowdb reads and writes through the adapter", async () => {
   storage.makeDirectory("/var/nv-ipam");
   const database = async (): Promise<Low<Ledger>> => {
     const disk = new SimDisk(storage, { random });
-    const context = { disk, files: new StoreFiles(STORE_FILE), sizes: SMALL_SIZES, warn: () => undefined };
+    const context = {
+      disk,
+      files: new StoreFiles(STORE_FILE),
+      sizes: SMALL_SIZES,
+      warn: () => undefined,
+      committed: () => undefined,
+    };
     const adapter = new JournalAdapter(() => openWriter(context, () => new Ledger()));
     const db = new Low(adapter, new Ledger());
     await db.read();

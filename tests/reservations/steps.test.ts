@@ -250,16 +250,4 @@ test("a listing can be narrowed to a container, an interface, or one attachment"
   assert.equal(shown({ containerID: "c9" }), []);
 });
 
-test("reservations share their equal parts, so that thousands of them cost little", () => {
-  const ledger = new Ledger();
-  ledger.apply(
-    ["192.168.0.7", "192.168.0.8"].map((text, i): Change => {
-      const copy: Reservation = structuredClone({ ...rebuilt(pool1, `c${i}`, text), network: "net-a" });
-      return { type: "reserve", reservation: copy };
-    }),
-  );
-  const [a, b] = ledger.snapshot().reservations;
-  assert.is(a?.pool, b?.pool);
-});
-
 test.run();

@@ -33,7 +33,6 @@ export interface ControllerOptions {
 export interface ControllerObserver {
   reconciled(key: string, seconds: number, outcome: "written" | "unchanged" | "failed"): void;
   forget(key: string): void;
-  watchFailed(resource: string): void;
 }
 
 interface NodeEntry extends Stored {
@@ -69,6 +68,7 @@ export class Controller {
   readonly #options: ControllerOptions;
   readonly #api: KubePoolApi;
   readonly #reflectors: Readonly<Record<string, Pick<Reflector<KubeObject>, "hasSynced" | "synced" | "run">>>;
+  readonly #watches: WatchLog[] = [];
   #leading: Leading | undefined;
 
   constructor(options: ControllerOptions) {
@@ -76,6 +76,11 @@ export class Controller {
     this.#api = new KubePoolApi(options.client, options.namespace);
     const pools = POOL_KINDS.map((kind) => [POOL_RESOURCES[kind].plural, this.#reflectPools(kind)] as const);
     this.#reflectors = { nodes: this.#reflectNodes(), ...Object.fromEntries(pools) };
+  }
+
+  /** How each of the watches is. */
+  get watches(): readonly WatchLog[] {
+    return this.#watches;
   }
 
   /** Pools that wait for a look. */
@@ -200,14 +205,8 @@ export class Controller {
 
   #observe(resource: string): ReflectorObserver {
     const watchLog = new WatchLog(resource, this.#options.log);
-    return {
-      listed: (count) => watchLog.listed(count),
-      failed: (during, error, waitMs) => {
-        this.#options.observer?.watchFailed(resource);
-        watchLog.failed(during, error, waitMs);
-      },
-      recovered: () => watchLog.recovered(),
-    };
+    this.#watches.push(watchLog);
+    return watchLog;
   }
 }
 

@@ -1,20 +1,16 @@
 /** The controller's own flags. */
 import { defineFlags } from "../flags/flags.ts";
+import { endpointFlags } from "../observe/endpoints.ts";
 
 const section = "Controller";
 
 /** Flags of `nv-ipam controller`. */
 export const CONTROLLER_FLAGS = defineFlags({
+  ...endpointFlags(section, { probes: ":8081", metrics: ":8080" }),
   "block-release-delay": {
     type: "duration",
     default: 600_000,
-    help: "How long a block that its node gave up rests before another node may have it. 0: not at all",
-    section,
-  },
-  "health-probe-bind-address": {
-    type: "string",
-    default: ":8081",
-    help: "The address the probe endpoint binds to. 0 turns it off",
+    help: "How long a block that its node gave up rests before another node may have it. 0: not at all, as the original",
     section,
   },
   "ippools-namespace": {
@@ -26,7 +22,7 @@ export const CONTROLLER_FLAGS = defineFlags({
   kubeconfig: {
     type: "string",
     default: "",
-    help: "Paths to a kubeconfig. Only required if out-of-cluster.",
+    help: "Paths to a kubeconfig. Only required if out-of-cluster. Else $KUBECONFIG, the pod's service account, ~/.kube/config",
     section,
   },
   "leader-elect": {
@@ -38,13 +34,7 @@ export const CONTROLLER_FLAGS = defineFlags({
   "leader-elect-namespace": {
     type: "string",
     default: "kube-system",
-    help: "Determines the namespace in which the leader election resource will be created.",
-    section,
-  },
-  "metrics-bind-address": {
-    type: "string",
-    default: ":8080",
-    help: "The address the metric endpoint binds to. 0 turns it off",
+    help: "Determines the namespace in which the leader election resource will be created: the Lease dd1643cf.nvidia.com",
     section,
   },
   webhook: {
@@ -62,7 +52,7 @@ export const CONTROLLER_FLAGS = defineFlags({
   "webhook-cert-dir": {
     type: "string",
     default: "/tmp/k8s-webhook-server/serving-certs",
-    help: "Directory with the webhook server's certificate tls.crt and key tls.key",
+    help: "Directory with the webhook server's certificate tls.crt and key tls.key, read again when they change",
     section,
   },
 });

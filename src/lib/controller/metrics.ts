@@ -1,11 +1,15 @@
-/** The controller's metrics; docs/controller.md lists them. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+/** The controller's metrics; docs/metrics.md lists them. */
+import type { Counter, Histogram } from "prom-client";
 import type { BuildInfo } from "../../version.ts";
+import type { PoolObject } from "../api/types.ts";
+import { Exposition, type MetricText, type Series } from "../observe/exposition.ts";
+import { type ShownWatch, showWatches } from "../observe/watches.ts";
 import type { ClusterView } from "./cluster_view.ts";
 
 /** What metrics are read from when they are asked for. */
 export interface MetricSources {
   readonly view: ClusterView;
+  readonly watches: readonly ShownWatch[];
   readonly queueDepth: () => number;
   readonly isLeader: () => boolean;
   readonly build: BuildInfo;
@@ -13,55 +17,44 @@ export interface MetricSources {
 
 const POOL = ["kind", "pool"] as const;
 const KIND = ["kind"] as const;
+const LOOK_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 
 /** Counts, and shows what it counted. */
 export class ControllerMetrics {
-  readonly registry = new Registry();
+  readonly exposition: Exposition;
   readonly #durations: Histogram<"kind">;
   readonly #errors: Counter<"kind">;
   readonly #writes: Counter<"kind" | "pool">;
-  readonly #restarts: Counter<"resource">;
 
-  constructor({ view, queueDepth, isLeader, build }: MetricSources) {
-    const registers = [this.registry];
-    collectDefaultMetrics({ register: this.registry });
-    this.#durations = new Histogram({
-      name: "nvipam_reconcile_duration_seconds",
-      help: "Time that one look at a pool took, with the write of its status if there was one",
-      labelNames: KIND,
-      buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10],
-      registers,
-    });
-    this.#errors = new Counter({
+  constructor({ view, watches, queueDepth, isLeader, build }: MetricSources) {
+    const shown = new Exposition(build);
+    this.exposition = shown;
+    this.#durations = shown.histogram(
+      {
+        name: "nvipam_reconcile_duration_seconds",
+        help: "Time that one look at a pool took, with the write of its status if there was one",
+        labelNames: KIND,
+      },
+      LOOK_BUCKETS,
+    );
+    this.#errors = shown.counter({
       name: "nvipam_reconcile_errors_total",
       help: "Looks at a pool that failed and were tried again",
       labelNames: KIND,
-      registers,
     });
-    this.#writes = new Counter({
+    this.#writes = shown.counter({
       name: "nvipam_pool_status_writes_total",
       help: "Writes of the pool's status",
       labelNames: POOL,
-      registers,
     });
-    this.#restarts = new Counter({
-      name: "nvipam_watch_restarts_total",
-      help: "Lists and watches of the API server that failed and were begun anew",
-      labelNames: ["resource"],
-      registers,
-    });
-    const gauge = (name: string, help: string, value: () => number) =>
-      new Gauge({ name, help, registers, collect: ownGauge((self) => self.set(value())) });
-    gauge("nvipam_queue_depth", "Pools that wait to be looked at", queueDepth);
-    gauge("nvipam_leader", "1 where this process deals blocks, 0 where it stands by", () => (isLeader() ? 1 : 0));
-    gauge("nvipam_nodes", "Node objects that are known", () => view.nodes().length);
-    new Gauge({
-      name: "nvipam_build_info",
-      help: "Always 1; the labels say which build this is",
-      labelNames: ["version", "commit"],
-      registers,
-    }).set({ version: build.version, commit: build.commit }, 1);
-    this.#poolGauges(view);
+    for (const kind of ["IPPool", "CIDRPool"]) this.#errors.inc({ kind }, 0);
+    shown.gauge({ name: "nvipam_queue_depth", help: "Pools that wait to be looked at" }, queueDepth);
+    shown.gauge({ name: "nvipam_leader", help: "1 where this process deals blocks, 0 where it stands by" }, () =>
+      isLeader() ? 1 : 0,
+    );
+    shown.gauge({ name: "nvipam_nodes", help: "Node objects that are known" }, () => view.nodes().length);
+    showWatches(shown, watches);
+    showPools(shown, view);
   }
 
   /** One look at a pool is over. */
@@ -76,63 +69,40 @@ export class ControllerMetrics {
   forget(key: string): void {
     this.#writes.remove(labelsOf(key));
   }
-
-  /** A list or watch failed. */
-  watchFailed(resource: string): void {
-    this.#restarts.inc({ resource });
-  }
-
-  #poolGauges(view: ClusterView): void {
-    const registers = [this.registry];
-    const counts = [
-      ["nvipam_pool_blocks", "Blocks or prefixes that the pool has", "total"],
-      ["nvipam_pool_blocks_allocated", "Blocks or prefixes that nodes have", "allocated"],
-      ["nvipam_pool_blocks_free", "Blocks or prefixes that the next new nodes could have", "free"],
-      ["nvipam_pool_blocks_resting", "Blocks or prefixes that rest before another node may have them", "resting"],
-    ] as const;
-    for (const [name, help, count] of counts) {
-      const collect = ownGauge((self) => {
-        self.reset();
-        for (const { kind, metadata, status } of view.pools()) {
-          self.set({ kind, pool: metadata.name }, status?.blocks?.[count] ?? 0);
-        }
-      });
-      new Gauge({ name, help, labelNames: POOL, registers, collect });
-    }
-    new Gauge({
-      name: "nvipam_pool_ready",
-      help: "1 where every matching node has its block, else 0; the label reason says why",
-      labelNames: [...POOL, "reason"],
-      registers,
-      collect: ownGauge((self) => {
-        self.reset();
-        for (const { kind, metadata, status } of view.pools()) {
-          const ready = status?.conditions?.find(({ type }) => type === "Ready");
-          const labels = { kind, pool: metadata.name, reason: ready?.reason ?? "Unknown" };
-          self.set(labels, ready?.status === "True" ? 1 : 0);
-        }
-      }),
-    });
-    new Gauge({
-      name: "nvipam_pool_overlaps",
-      help: "Other pools that share addresses with the pool",
-      labelNames: POOL,
-      registers,
-      collect: ownGauge((self) => {
-        self.reset();
-        for (const { kind, metadata } of view.pools()) {
-          self.set({ kind, pool: metadata.name }, view.overlapsOf(`${kind}/${metadata.name}`).length);
-        }
-      }),
-    });
-  }
 }
 
-/** prom-client hands a gauge to its collect function as `this`. */
-function ownGauge(collect: (self: Gauge<string>) => void): (this: Gauge<string>) => void {
-  return function (this: Gauge<string>): void {
-    collect(this);
+/** One series a pool. */
+function showPools(shown: Exposition, view: ClusterView): void {
+  const byPool = (name: string, help: string, read: (pool: PoolObject) => number): void => {
+    const series = (pool: PoolObject): Series<"kind" | "pool"> => [poolLabels(pool), read(pool)];
+    shown.series({ name, help, labelNames: POOL }, () => view.pools().map(series));
   };
+  const blocks = (name: string, help: string, count: "total" | "allocated" | "free" | "resting"): void =>
+    byPool(name, help, ({ status }) => status?.blocks?.[count] ?? 0);
+  blocks("nvipam_pool_blocks", "Blocks or prefixes that the pool has", "total");
+  blocks("nvipam_pool_blocks_allocated", "Blocks or prefixes that nodes have", "allocated");
+  blocks("nvipam_pool_blocks_free", "Blocks or prefixes that the next new nodes could have", "free");
+  blocks("nvipam_pool_blocks_resting", "Blocks or prefixes that rest before another node may have them", "resting");
+  byPool(
+    "nvipam_pool_overlaps",
+    "Other pools that share addresses with the pool",
+    ({ kind, metadata }) => view.overlapsOf(`${kind}/${metadata.name}`).length,
+  );
+  const ready: MetricText<"kind" | "pool" | "reason"> = {
+    name: "nvipam_pool_ready",
+    help: "1 where every matching node has its block, else 0; the label reason says why",
+    labelNames: [...POOL, "reason"],
+  };
+  shown.series(ready, () =>
+    view.pools().map((pool) => {
+      const found = pool.status?.conditions?.find(({ type }) => type === "Ready");
+      return [{ ...poolLabels(pool), reason: found?.reason ?? "Unknown" }, found?.status === "True" ? 1 : 0];
+    }),
+  );
+}
+
+function poolLabels({ kind, metadata }: PoolObject): { kind: string; pool: string } {
+  return { kind, pool: metadata.name };
 }
 
 function labelsOf(key: string): { kind: string; pool: string } {

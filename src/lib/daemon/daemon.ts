@@ -44,6 +44,8 @@ export interface DaemonOptions {
   readonly podOptional: boolean;
   readonly allowStaticInOtherBlocks: boolean;
   readonly log: Log;
+  /** Told of every call that was answered; costs every call what it takes. */
+  readonly answered?: ((outcome: Outcome) => void) | undefined;
 }
 
 /** A daemon that serves. */
@@ -86,7 +88,10 @@ function addServices(server: Server, options: DaemonOptions): void {
     notReady: (kind, names) => notReady(kind, names, options),
     poolViews: () => [...options.pools.all()].map((pool) => poolView(pool, store.ledger)),
   });
-  const observe = (outcome: Outcome): void => logOutcome(outcome, log);
+  const observe = (outcome: Outcome): void => {
+    options.answered?.(outcome);
+    logOutcome(outcome, log);
+  };
   const handler = <Request, Response>(name: string, method: Method<Request, Response>) => unary(name, method, observe);
   server.addService(grpcService(IPAMServiceDefinition), {
     allocate: handler("Allocate", (request, caller) => ipam.allocate(request, caller)),

@@ -15,7 +15,7 @@ export const DAEMON_FLAGS = defineFlags({
   "store-file": {
     type: "string",
     default: "/var/lib/cni/nv-ipam/store",
-    help: "Path of the file which used to store allocations",
+    help: "Path of the file which used to store allocations, and of the files beside it",
     section,
     refuse: (path) => (path === "" ? "name a file" : undefined),
   },

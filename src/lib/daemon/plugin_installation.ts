@@ -18,6 +18,7 @@ export class PluginInstallation {
   readonly #podOptional: boolean;
   readonly #log: Log;
   #missing: string | undefined = "not installed yet";
+  #failures = 0;
 
   /** @param podOptional whether calls without a pod are served */
   constructor(values: InstallationFlags, podOptional: boolean, log: Log) {
@@ -29,6 +30,11 @@ export class PluginInstallation {
   /** Why the plugin is not in place; undefined when it is. */
   get missing(): string | undefined {
     return this.#missing;
+  }
+
+  /** Attempts that failed. */
+  get failures(): number {
+    return this.#failures;
   }
 
   /** Tries until it is in place or the signal is aborted. Never rejects. */
@@ -47,6 +53,7 @@ export class PluginInstallation {
       }
       const { message } = installed.error;
       this.#missing = message;
+      this.#failures++;
       const seconds = AGAIN_MS / 1000;
       this.#log.error("The plugin could not be installed; it is tried again", { err: message, seconds });
       await setTimeout(AGAIN_MS, undefined, { signal }).catch(() => undefined);

@@ -20,7 +20,7 @@ export interface CommandError {
 
 /**
  * Reads the command line and runs the command; prints its help or version where that is asked for, and errors as one line on
- * stderr. A reader of either stream that goes away ends nothing.
+ * stderr.
  *
  * @returns the exit status: what `run` gives, 1 for its error, 2 for a command line that is wrong.
  */
@@ -33,7 +33,6 @@ export async function runCommand<F extends Flags>(
     process.stderr.write(`nv-ipam ${command.name}: ${message}\n`);
     return status;
   };
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
   const parsed = parseFlags(command, args);
   if (!parsed.ok) return complain(parsed.error, USAGE_STATUS);
   if (parsed.value.type === "help") {

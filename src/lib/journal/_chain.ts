@@ -1,4 +1,5 @@
 /** The journals behind a snapshot, read as one sequence of records. */
+import { Shared } from "../reservations/shared.ts";
 import { decodeChanges, type StoredChange } from "./changes.ts";
 import { type Disk, readWhole } from "./disk.ts";
 import type { StoreFiles } from "./files.ts";
@@ -39,6 +40,7 @@ export function replay(
 ) {
   const losses: string[] = [];
   let sequence = after;
+  const shared = new Shared();
   for (const { record, journal } of effectiveRecords(journals)) {
     const { path } = journal;
     sequence ??= record.sequence - 1;
@@ -46,7 +48,7 @@ export function replay(
     if (record.sequence > sequence + 1)
       losses.push(`records ${sequence + 1} to ${record.sequence - 1} are missing before those of ${path}`);
     try {
-      apply(decodeChanges(bodyOf(journal.bytes, record)));
+      apply(decodeChanges(bodyOf(journal.bytes, record), shared));
     } catch (error) {
       losses.push(`record ${record.sequence} of ${path} makes no sense: ${String(error)}`);
     }
@@ -80,5 +82,5 @@ function* effectiveRecords(
 
 function endOf({ generation, bytes, records, end, used }: ReadJournal): JournalEnd {
   const lastOffset = records.at(-1)?.offset ?? FILE_HEADER_BYTES;
-  return { generation, size: bytes.length, last: bytes.subarray(lastOffset, end), lastOffset, used };
+  return { generation, size: bytes.length, last: Buffer.from(bytes.subarray(lastOffset, end)), lastOffset, used };
 }

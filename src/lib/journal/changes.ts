@@ -7,6 +7,7 @@
 import type { PoolKind } from "../api/types.ts";
 import type { Address } from "../ip/address.ts";
 import type { Change, How, LedgerSnapshot, Owner, PoolID, Reservation } from "../reservations/reservation.ts";
+import type { Shared } from "../reservations/shared.ts";
 import { asciiJson, RECORD_OVERHEAD } from "./format.ts";
 
 /** A change of the ledger, or that the state was exported to the original's store file, which has this checksum. */
@@ -62,12 +63,13 @@ export function encodeChanges(changes: Iterable<StoredChange>): string {
 
 /**
  * The changes of a record's body. Of a released reservation it holds what tells it from others: pool, attachment, addresses,
- * time and the pod's UID. Throws when the body is none of ours.
+ * time and the pod's UID. What bodies that are read with the same `shared` have in common is kept once. Throws when the body
+ * is none of ours.
  */
-export function decodeChanges(body: string): StoredChange[] {
+export function decodeChanges(body: string, shared: Shared): StoredChange[] {
   const [poolRows, rows] = JSON.parse(body) as [PoolRow[], Row[]];
-  const pools = poolRows.map(([kind, name, uid]): PoolID => ({ kind, name, uid }));
-  return rows.map((row) => fromRow(row, pools));
+  const pools = poolRows.map(([kind, name, uid]) => shared.pool({ kind, name, uid }));
+  return rows.map((row) => fromRow(row, pools, shared));
 }
 
 /** About the length in bytes of a record that only releases the reservation; hardly ever less than it. */
@@ -114,10 +116,10 @@ function toReleaseRow({ containerID, ifname, addresses, createdAt, owner }: Rese
   return row;
 }
 
-function fromRow(row: Row, pools: readonly PoolID[]): StoredChange {
+function fromRow(row: Row, pools: readonly PoolID[], shared: Shared): StoredChange {
   switch (row[0]) {
     case "+":
-      return { type: "reserve", reservation: fromReserveRow(row, poolAt(pools, row[1])) };
+      return { type: "reserve", reservation: fromReserveRow(row, poolAt(pools, row[1]), shared) };
     case "-":
       return { type: "release", reservation: fromReleaseRow(row, poolAt(pools, row[1])) };
     case "cursor":
@@ -131,15 +133,15 @@ function fromRow(row: Row, pools: readonly PoolID[]): StoredChange {
   }
 }
 
-function fromReserveRow(row: ReserveRow, pool: PoolID): Reservation {
+function fromReserveRow(row: ReserveRow, pool: PoolID, shared: Shared): Reservation {
   const uid = row[11];
   return {
     containerID: row[2],
-    ifname: row[3],
+    ifname: shared.text(row[3]),
     pool,
     addresses: fromCells(row[4]),
-    owner: uid === undefined ? NOBODY : { type: "pod", namespace: row[9] ?? "", name: row[10] ?? "", uid },
-    network: row[7],
+    owner: uid === undefined ? NOBODY : { type: "pod", namespace: shared.text(row[9] ?? ""), name: row[10] ?? "", uid },
+    network: shared.text(row[7]),
     deviceID: row[8],
     how: row[6],
     createdAt: row[5],

@@ -29,4 +29,6 @@ export interface StoreContext {
   readonly sizes: StoreSizes;
   /** Told about problems that no caller waits for. */
   readonly warn: (message: string) => void;
+  /** Told how many seconds a record took until it was on the disk. */
+  readonly committed: (seconds: number) => void;
 }

@@ -7,7 +7,7 @@ import { errno, type StoreProblem } from "./problem.ts";
 
 /** An open file. Positions and lengths are in bytes. */
 export interface DiskFile {
-  /** Fewer bytes than asked for where the file ends. */
+  /** Fewer bytes than asked for where the file ends. The buffer is the caller's. */
   read(position: number, length: number): Promise<Buffer>;
   /** All of the data, or an error; after an error any part of it may have been written. */
   write(position: number, data: Uint8Array): Promise<void>;
@@ -58,4 +58,12 @@ export async function readStart(disk: Disk, path: string, length: number): Promi
   } finally {
     await file.close();
   }
+}
+
+/**
+ * Gives the memory of a buffer back at once; it must not be used any more. Otherwise it is found when enough new objects have been
+ * made, which takes a daemon that has nothing to do for ever. Memory that other buffers share is left alone.
+ */
+export function discard({ buffer, byteLength }: Buffer): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }

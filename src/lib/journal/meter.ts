@@ -6,14 +6,14 @@ export interface DiskUse {
   readonly bytesWritten: number;
   /** Syncs of files and of directories. */
   readonly syncs: number;
-  /** How long the last sync of a file took. */
-  readonly lastSyncSeconds: number;
+  /** Writes, syncs, new names and new files that failed. */
+  readonly errors: number;
 }
 
 /** A disk that counts what goes through it to another one. */
 export class MeteredDisk implements Disk {
   readonly #disk: Disk;
-  readonly #use = { bytesWritten: 0, syncs: 0, lastSyncSeconds: 0 };
+  readonly #use = { bytesWritten: 0, syncs: 0, errors: 0 };
 
   constructor(disk: Disk) {
     this.#disk = disk;
@@ -24,19 +24,18 @@ export class MeteredDisk implements Disk {
   }
 
   async open(path: string, mode: "read" | "write" | "create"): Promise<DiskFile> {
-    const file = await this.#disk.open(path, mode);
+    const opening = this.#disk.open(path, mode);
+    const file = await (mode === "create" ? this.#counted(opening) : opening);
     return {
       read: (position, length) => file.read(position, length),
       write: (position, data) => {
         this.#use.bytesWritten += data.length;
-        return file.write(position, data);
+        return this.#counted(file.write(position, data));
       },
       truncate: (length) => file.truncate(length),
-      sync: async () => {
+      sync: () => {
         this.#use.syncs++;
-        const start = performance.now();
-        await file.sync();
-        this.#use.lastSyncSeconds = (performance.now() - start) / 1000;
+        return this.#counted(file.sync());
       },
       size: () => file.size(),
       close: () => file.close(),
@@ -45,11 +44,11 @@ export class MeteredDisk implements Disk {
 
   syncDirectory(path: string): Promise<void> {
     this.#use.syncs++;
-    return this.#disk.syncDirectory(path);
+    return this.#counted(this.#disk.syncDirectory(path));
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.#disk.rename(from, to);
+    return this.#counted(this.#disk.rename(from, to));
   }
 
   unlink(path: string): Promise<void> {
@@ -66,5 +65,14 @@ export class MeteredDisk implements Disk {
 
   lock(path: string): ReturnType<Disk["lock"]> {
     return this.#disk.lock(path);
+  }
+
+  async #counted<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (error) {
+      this.#use.errors++;
+      throw error;
+    }
   }
 }

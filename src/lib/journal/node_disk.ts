@@ -17,6 +17,8 @@ const fstat = promisify(fs.fstat);
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
 const FLAGS = { read: O_RDONLY, write: O_RDWR, create: O_RDWR | O_CREAT | O_EXCL };
+/** Bytes that are copied to the kernel's cache in less time than it takes to wake a thread that does it. */
+const SMALL = 32 * 1024;
 const SQLITE_BUSY = 5;
 const SQLITE_NOTADB = 26;
 
@@ -40,8 +42,11 @@ class NodeFile implements DiskFile {
 
   async write(position: number, data: Uint8Array): Promise<void> {
     for (let done = 0; done < data.length; ) {
-      const { bytesWritten } = await write(this.#fd, data, done, data.length - done, position + done);
-      done += bytesWritten;
+      const length = data.length - done;
+      done +=
+        length <= SMALL
+          ? fs.writeSync(this.#fd, data, done, length, position + done)
+          : (await write(this.#fd, data, done, length, position + done)).bytesWritten;
     }
   }
 

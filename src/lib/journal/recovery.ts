@@ -6,7 +6,7 @@
  */
 import { journalEnds, type ReadJournal, readJournals, replay } from "./_chain.ts";
 import { encodeChanges, type StoredChange } from "./changes.ts";
-import { type Disk, readStart, readWhole } from "./disk.ts";
+import { type Disk, discard, readStart, readWhole } from "./disk.ts";
 import type { StoreFiles, StoreListing } from "./files.ts";
 import { bodyOf, FILE_HEADER_BYTES, type FileKind, FORMAT_VERSION, readFileHeader } from "./format.ts";
 import type { JournalEnd } from "./journal_file.ts";
@@ -127,7 +127,9 @@ async function readFrom<L>(
 ): Promise<Attempt<L>> {
   const path = files.path("snapshot", generation);
   const bytes = (await readWhole(disk, path)) ?? Buffer.alloc(0);
+  const length = bytes.length;
   const readEnd = readSnapshot(bytes, state.apply);
+  discard(bytes);
   const end = broken.has(path) ? undefined : readEnd;
   const behind = listing.journals.filter((journal) => journal >= generation);
   const journals = await readJournals(disk, files, behind);
@@ -139,7 +141,7 @@ async function readFrom<L>(
   for (let expected = generation; expected <= newest; expected++) {
     if (!behind.includes(expected)) losses.push(`${files.path("journal", expected)} is missing`);
   }
-  return { state, bytes: bytes.length, end, journals, losses, sequence };
+  return { state, bytes: length, end, journals, losses, sequence };
 }
 
 function toRecovery<L>(
@@ -148,6 +150,8 @@ function toRecovery<L>(
   madeGood: readonly number[],
   losses: readonly string[],
 ): Recovery<L> {
+  const ends = journalEnds(journals);
+  for (const journal of journals) discard(journal.bytes);
   return {
     ledger: state.ledger,
     sequence,
@@ -158,7 +162,7 @@ function toRecovery<L>(
     listing,
     snapshotBytes: bytes,
     journalBytes: journals.reduce((sum, journal) => sum + journal.end, 0),
-    ...journalEnds(journals),
+    ...ends,
   };
 }
 

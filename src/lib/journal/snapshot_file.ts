@@ -1,8 +1,9 @@
 /** Snapshots: the whole content of a store at one instant, as records that make it out of nothing. */
 import { setImmediate } from "node:timers/promises";
 import type { Change, LedgerSnapshot } from "../reservations/reservation.ts";
+import { Shared } from "../reservations/shared.ts";
 import { changesOf, decodeChanges, encodeChanges, type StoredChange } from "./changes.ts";
-import type { DiskFile } from "./disk.ts";
+import { type DiskFile, discard } from "./disk.ts";
 import { asciiJson, bodyOf, encodeRecord, FILE_HEADER_BYTES, fileHeader, scanRecords } from "./format.ts";
 
 const ROWS_PER_RECORD = 128;
@@ -30,6 +31,7 @@ export async function writeSnapshot(
   const put = async (data: Buffer): Promise<void> => {
     await file.write(position, data);
     position += data.length;
+    discard(data);
     await setImmediate();
   };
   await put(fileHeader("snapshot"));
@@ -53,11 +55,12 @@ export function readSnapshot(
   const { records, tail } = scanRecords(bytes);
   let whole = tail === "clean" && records[0]?.offset === FILE_HEADER_BYTES;
   let end: SnapshotEnd | undefined;
+  const shared = new Shared();
   for (const [index, record] of records.entries()) {
     whole &&= record.sequence === index + 1 && end === undefined;
     const body = bodyOf(bytes, record);
     try {
-      if (record.type === "c") apply(decodeChanges(body));
+      if (record.type === "c") apply(decodeChanges(body, shared));
       else end = JSON.parse(body) as SnapshotEnd;
     } catch {
       whole = false;

@@ -25,6 +25,8 @@ export interface StoreOptions {
   /** Default: the machine's. */
   readonly disk?: Disk;
   readonly sizes?: StoreSizes;
+  /** Told of each commit how many seconds it took until its record was on the disk. */
+  readonly committed?: (seconds: number) => void;
 }
 
 /** `damaged`: nothing is reserved until `markRebuilt`. `failed`: nothing is acknowledged. `full`: nothing is reserved. */
@@ -34,6 +36,10 @@ export type StoreHealth = "ready" | "damaged" | "failed" | "full";
 export interface StoreStats extends DiskUse {
   /** Number of the journal that is written. */
   readonly generation: number;
+  /** Bytes of the journals that the last snapshot does not hold: what a start has to replay. */
+  readonly journalBytes: number;
+  /** Bytes of the last snapshot. */
+  readonly snapshotBytes: number;
 }
 
 /** Opens the node's store. Its lock is held until it is closed. */
@@ -44,11 +50,11 @@ export function openStore(options: StoreOptions): Promise<Result<Store<Ledger>, 
 /** Opens the store of another kind of ledger; `create` makes an empty one. */
 export async function openStoreOf<L extends Journaled>(
   create: () => L,
-  { storeFile, log, disk = nodeDisk, sizes = DEFAULT_SIZES }: StoreOptions,
+  { storeFile, log, disk = nodeDisk, sizes = DEFAULT_SIZES, committed = () => undefined }: StoreOptions,
 ): Promise<Result<Store<L>, StoreProblem>> {
   const files = new StoreFiles(storeFile);
   const metered = new MeteredDisk(disk);
-  const context = { disk: metered, files, sizes, warn: (message: string) => log.error(message) };
+  const context = { disk: metered, files, sizes, warn: (message: string) => log.error(message), committed };
   try {
     await ensureDirectory(metered, files.directory);
     const lock = metered.lock(files.lock);
@@ -148,7 +154,8 @@ export class Store<L extends Journaled> {
   }
 
   stats(): StoreStats {
-    return { ...this.#disk.use, generation: this.#adapter.writer.generation };
+    const { generation, journalBytes, snapshotBytes } = this.#adapter.writer;
+    return { ...this.#disk.use, generation, journalBytes, snapshotBytes };
   }
 
   /** Says that all addresses in use are known again: ends the damaged state, durably. */

@@ -33,6 +33,7 @@ export class StoreWriter {
   #snapshotting: Promise<void> | undefined;
   /** Bytes of journals that the last snapshot does not hold, those of the present journal not counted. */
   #bytesBefore: number;
+  #snapshotBytes: number;
   #snapshotDueAt: number;
   #isSnapshotWanted = false;
 
@@ -48,6 +49,7 @@ export class StoreWriter {
     for (const reservation of content.reservations) this.#releases += releaseBytes(reservation);
     this.#generation = generation;
     this.#bytesBefore = bytes.journals;
+    this.#snapshotBytes = bytes.snapshot;
     this.#snapshotDueAt = Math.max(context.sizes.snapshotAfter, bytes.snapshot);
   }
 
@@ -108,6 +110,16 @@ export class StoreWriter {
   /** Number of the journal that is written. */
   get generation(): number {
     return this.#generation;
+  }
+
+  /** Bytes of the journals that the last snapshot does not hold. */
+  get journalBytes(): number {
+    return this.#bytesBefore + (this.#journal?.length ?? 0);
+  }
+
+  /** Bytes of the last snapshot. */
+  get snapshotBytes(): number {
+    return this.#snapshotBytes;
   }
 
   /** Why nothing can be acknowledged at present, if so; the next append tries to set it right. */
@@ -181,6 +193,7 @@ export class StoreWriter {
     if (this.#journal !== undefined && record.length > this.#journal.room) await this.#goOn(record.length);
     const journal = this.#journal;
     if (journal === undefined) throw new Error("nothing is written after a failure before a generation was begun");
+    const began = performance.now();
     try {
       await journal.append(record);
     } catch (error) {
@@ -188,6 +201,7 @@ export class StoreWriter {
       this.#fail(failed);
       throw failed;
     }
+    this.#context.committed((performance.now() - began) / 1000);
   }
 
   /** Makes the next journal the present one. */
@@ -229,7 +243,7 @@ export class StoreWriter {
       })
       .catch((error: StoreFailure) => {
         this.#bytesBefore += summedUp;
-        this.#snapshotDueAt = this.#bytes + this.#context.sizes.snapshotAfter;
+        this.#snapshotDueAt = this.journalBytes + this.#context.sizes.snapshotAfter;
         this.#snapshotProblem = error.problem;
         this.#context.warn(error.problem.message);
       })
@@ -261,18 +275,15 @@ export class StoreWriter {
 
   /** `bytes`: the length of the snapshot that was just written. */
   #planSnapshot(bytes: number): void {
+    this.#snapshotBytes = bytes;
     this.#snapshotDueAt = Math.max(this.#context.sizes.snapshotAfter, bytes);
     this.#snapshotProblem = undefined;
-  }
-
-  get #bytes(): number {
-    return this.#bytesBefore + (this.#journal?.length ?? 0);
   }
 
   /** A snapshot waits until the journal is used up, so that no zeros are written in vain; but not a wanted one. */
   #isTimeForSnapshot(room: number): boolean {
     if (this.#isSnapshotWanted) return this.#next !== undefined;
-    return this.#bytes >= this.#snapshotDueAt && this.#journal !== undefined && this.#journal.room < room;
+    return this.journalBytes >= this.#snapshotDueAt && this.#journal !== undefined && this.#journal.room < room;
   }
 
   /** Begins to make the next journal when it will be needed. */

@@ -71,13 +71,17 @@ function checked(config: KubeConfig, source: string): Result<KubeConfig, KubeErr
   const cluster = config.getCurrentCluster();
   if (cluster === null) return fail(localError("credentials", `${source} has no current context with a cluster`));
   if (!URL.canParse(cluster.server)) {
-    return fail(localError("credentials", `${source}: the server "${cluster.server}" is not an URL`));
+    return fail(localError("credentials", `${source}: the server of its current cluster is not an URL`));
   }
   // KubeConfig refuses plain HTTP unless the certificates, that there are none of, need not be verified.
   if (cluster.server.startsWith("http:")) Object.assign(cluster, { skipTLSVerify: true });
   return ok(config);
 }
 
+/** What went wrong, without what YAML parsers quote: a kubeconfig holds secrets. */
 function text(error: unknown): string {
+  const { mark, linePos } = error as { mark?: { line: number }; linePos?: readonly { line: number }[] };
+  const line = mark === undefined ? linePos?.[0]?.line : mark.line + 1;
+  if (line !== undefined) return `line ${line} is no YAML`;
   return error instanceof Error ? error.message : String(error);
 }

@@ -29,7 +29,7 @@ export interface ConnectionOptions {
 
 /** Sends requests with the present credentials. */
 export class Connection {
-  /** The server's URL, without a slash at its end. */
+  /** The server's URL, without a slash at its end and without credentials. */
   readonly server: string;
   readonly #config: KubeConfig;
   readonly #clock: Clock;
@@ -42,7 +42,7 @@ export class Connection {
   #closed = false;
 
   constructor(config: KubeConfig, { userAgent, clock = systemClock, credentialsMs = 10_000 }: ConnectionOptions) {
-    this.server = (config.getCurrentCluster()?.server ?? "").replace(/\/+$/, "");
+    this.server = (config.getCurrentCluster()?.server ?? "").replace(/(?<=^\w+:\/\/)[^/]*@/, "").replace(/\/+$/, "");
     this.#config = config;
     this.#clock = clock;
     this.#userAgent = userAgent;

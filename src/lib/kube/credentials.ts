@@ -35,7 +35,9 @@ export async function readCredentials(config: KubeConfig): Promise<Result<Creden
     const fingerprint = createHash("sha256").update(JSON.stringify(tls)).digest("hex");
     return ok({ tls, fingerprint, headers: { ...headersOf(applied), ...(await tokenOf(config)) } });
   } catch (error) {
-    return fail(localError("credentials", `the credentials cannot be read: ${exceptionText(error)}`));
+    // V8 quotes what it could not parse, and that may be a token.
+    const text = error instanceof SyntaxError ? "the credential plugin printed no JSON" : exceptionText(error);
+    return fail(localError("credentials", `the credentials cannot be read: ${text}`));
   }
 }
 

@@ -5,13 +5,15 @@ import type { ReflectorObserver } from "./reflector.ts";
 
 /** Follows the list and watch of one resource. */
 export class WatchLog implements ReflectorObserver {
-  readonly #resource: string;
+  readonly resource: string;
   readonly #log: Log;
+  #failures = 0;
+  #hasListed = false;
   #told = "";
   #trouble: string | undefined;
 
   constructor(resource: string, log: Log) {
-    this.#resource = resource;
+    this.resource = resource;
     this.#log = log;
   }
 
@@ -20,12 +22,24 @@ export class WatchLog implements ReflectorObserver {
     return this.#trouble;
   }
 
+  /** How often a list or watch failed and was begun anew. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Whether what is known is followed now: false before the first list, and from a failure on until the server answers. */
+  get isUp(): boolean {
+    return this.#hasListed && this.#trouble === undefined;
+  }
+
   listed(count: number): void {
-    this.#log.info("Read what there is", { resource: this.#resource, count }, 1);
+    this.#hasListed = true;
+    this.#log.info("Read what there is", { resource: this.resource, count }, 1);
   }
 
   failed(during: "list" | "watch", { code, message }: KubeError, waitMs: number): void {
-    const resource = this.#resource;
+    const { resource } = this;
+    this.#failures++;
     // The query of a watch has another number each time.
     const words = message.replaceAll(/\d+/g, "");
     const isNews = words !== this.#told && code !== "gone";
@@ -40,6 +54,6 @@ export class WatchLog implements ReflectorObserver {
     if (this.#trouble === undefined) return;
     this.#trouble = undefined;
     this.#told = "";
-    this.#log.info("The API server lets us list and watch again", { resource: this.#resource });
+    this.#log.info("The API server lets us list and watch again", { resource: this.resource });
   }
 }

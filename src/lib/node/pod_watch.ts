@@ -41,16 +41,18 @@ const LOOK_UP_MS = 10_000;
 /** Follows them. Nothing that requests need waits for it. */
 export class PodWatch {
   readonly #client: KubeClient;
+  readonly #log: WatchLog;
   readonly #reflector: Reflector<PodObject, PodOnNode>;
 
   constructor({ client, nodeName, log }: PodWatchOptions) {
     this.#client = client;
+    this.#log = new WatchLog(PODS.plural, log);
     this.#reflector = new Reflector<PodObject, PodOnNode>({
       client,
       resource: PODS,
       fieldSelector: `spec.nodeName=${nodeName}`,
       keep: keepPod,
-      observer: new WatchLog(PODS.plural, log),
+      observer: this.#log,
     });
   }
 
@@ -62,6 +64,11 @@ export class PodWatch {
   /** Whether all pods were listed once; it stays true in an outage. */
   get isKnown(): boolean {
     return this.#reflector.hasSynced;
+  }
+
+  /** How the watch is. */
+  get watch(): WatchLog {
+    return this.#log;
   }
 
   /** Resolves when all pods were listed once; never rejects. */

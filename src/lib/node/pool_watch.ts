@@ -41,6 +41,11 @@ export class PoolWatch {
     this.#reflectors = POOL_KINDS.map((kind) => this.#reflect(kind));
   }
 
+  /** How each of the watches is. */
+  get watches(): readonly WatchLog[] {
+    return Object.values(this.#logs);
+  }
+
   /** Why the pools of the kind are not known; undefined when they are, also in an outage after that (R12). */
   missing(kind: PoolKind): string | undefined {
     if (this.#options.table.known(kind)) return undefined;

@@ -14,17 +14,8 @@ export class Occupancy {
   /** How many claims an address has beyond the first: none but in a store that was damaged or rebuilt. */
   readonly #furtherClaims = new Map<string, number>();
 
-  #latest: PoolID;
-
   constructor(pool: PoolID) {
     this.pool = pool;
-    this.#latest = pool;
-  }
-
-  /** The pool's id, the same object for all neighbours with the same uid: thousands of reservations have it. */
-  share(pool: PoolID): PoolID {
-    if (pool.uid !== this.#latest.uid) this.#latest = pool;
-    return this.#latest;
   }
 
   /** How many addresses are taken. */

@@ -3,7 +3,6 @@ import type { PoolKind } from "../api/types.ts";
 import type { Address } from "../ip/address.ts";
 import { Occupancy } from "./_occupancy.ts";
 import { Records } from "./_records.ts";
-import { Sharing } from "./_share.ts";
 import type { Change, LedgerSnapshot, PoolID, PoolRecord, Reservation } from "./reservation.ts";
 
 /** A pool as requests name it; the uid does not matter to who holds what. */
@@ -20,7 +19,6 @@ export interface Conflict {
 export class State {
   readonly records = new Records();
   readonly #occupancies: Record<PoolKind, Map<string, Occupancy>> = { IPPool: new Map(), CIDRPool: new Map() };
-  readonly #sharing = new Sharing();
 
   /** Fills an empty state. */
   load(snapshot: LedgerSnapshot): void {
@@ -110,9 +108,8 @@ export class State {
     return this.#add(reservation);
   }
 
-  #add(given: Reservation): Reservation {
-    const occupancy = this.occupancyOf(given.pool);
-    const reservation = this.#sharing.reservation(given, occupancy.share(given.pool));
+  #add(reservation: Reservation): Reservation {
+    const occupancy = this.occupancyOf(reservation.pool);
     this.records.add(reservation);
     for (const address of reservation.addresses) occupancy.claim(address);
     return reservation;

@@ -19,6 +19,7 @@ import { type Conflict, type PoolName, State } from "./_state.ts";
 import type { NodePool } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
 import type { Attachment, Change, LedgerSnapshot, Owner, PoolID, Reservation } from "./reservation.ts";
+import { Shared } from "./shared.ts";
 
 export type { Choice } from "./_choose.ts";
 export type { AllocateRequest } from "./_decide.ts";
@@ -77,9 +78,13 @@ export interface Usage {
   readonly cursor: Address | undefined;
 }
 
+/** What a reservation says of who asked for it. */
+type CallerOf = Pick<Reservation, "containerID" | "ifname" | "owner" | "network" | "deviceID">;
+
 /** All reservations of a node, and how far round-robin has come in each pool. */
 export class Ledger {
   readonly #state = new State();
+  readonly #shared = new Shared();
   #changes: Change[] = [];
 
   /** A ledger with a store's content, and what the store has in conflict. */
@@ -211,9 +216,9 @@ export class Ledger {
     const { pool } = decision;
     const { attachment, owner, network, deviceID, choice } = request;
     const isNew = decision.type === "reserve";
-    const caller = { ...attachment, owner, network, deviceID };
+    const caller = this.#sharing({ ...attachment, owner, network, deviceID });
     const reservation = isNew
-      ? this.#reserve(decision, request)
+      ? this.#reserve(decision, caller, request.now)
       : decision.type === "adopt"
         ? this.#adopt(decision.reservation, { ...decision.reservation, ...caller })
         : decision.reservation;
@@ -221,9 +226,8 @@ export class Ledger {
     return reservation.addresses.map((address) => ({ pool, address, withGateway, reservation, isNew }));
   }
 
-  #reserve(decision: Extract<Decision, { type: "reserve" }>, request: AllocateRequest): Reservation {
+  #reserve(decision: Extract<Decision, { type: "reserve" }>, caller: CallerOf, now: number): Reservation {
     const { pool, address, how, takenFrom } = decision;
-    const { attachment, owner, network, deviceID, now } = request;
     const { cursor, config } = this.#state.occupancyOf(pool.id);
     if (takenFrom !== undefined) this.#do({ type: "release", reservation: takenFrom });
     if (config !== pool.config)
@@ -231,8 +235,10 @@ export class Ledger {
     if (how === "dynamic")
       this.#do({ type: "cursor", pool: pool.id, address, ...(cursor !== undefined && { before: cursor }) });
     const createdAt = new Date(now).toISOString();
-    const reservation = {
-      ...attachment,
+    const { containerID, ifname, owner, network, deviceID } = caller;
+    const reservation: Reservation = {
+      containerID,
+      ifname,
       pool: pool.id,
       addresses: [address],
       owner,
@@ -242,6 +248,17 @@ export class Ledger {
       createdAt,
     };
     return this.#do({ type: "reserve", reservation }) ?? reservation;
+  }
+
+  /** The same, with one copy of the texts that many callers have in common. */
+  #sharing({ containerID, ifname, owner, network, deviceID }: CallerOf): CallerOf {
+    return {
+      containerID,
+      ifname: this.#shared.text(ifname),
+      owner: owner.type === "pod" ? { ...owner, namespace: this.#shared.text(owner.namespace) } : owner,
+      network: this.#shared.text(network),
+      deviceID,
+    };
   }
 
   #adopt(rebuilt: Reservation, adopted: Reservation): Reservation {

@@ -32,11 +32,13 @@ const CODES: Readonly<Record<Refusal["status"], grpcStatus>> = {
   Internal: grpcStatus.INTERNAL,
 };
 
+/** The statuses that calls end with. */
+export const OUTCOME_STATUSES: readonly Outcome["status"][] = ["OK", ...(Object.keys(CODES) as Refusal["status"][])];
+
 /** What became of one call, for metrics and the log. */
 export interface Outcome {
   readonly method: string;
-  /** "OK" or the refusal's status. */
-  readonly status: string;
+  readonly status: "OK" | Refusal["status"];
   readonly seconds: number;
   /** What a bug threw; the caller is only told that there was one. */
   readonly bug?: unknown;
@@ -53,7 +55,7 @@ export function unary<Request, Response>(
 ): handleUnaryCall<Request, Response> {
   return (call, respond) => {
     const started = performance.now();
-    const finish = (status: string, bug?: unknown): void => {
+    const finish = (status: Outcome["status"], bug?: unknown): void => {
       const seconds = (performance.now() - started) / 1000;
       observe({ method: name, status, seconds, ...(bug === undefined ? {} : { bug }) });
     };

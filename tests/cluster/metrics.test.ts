@@ -1,0 +1,155 @@
+/** docs/metrics.md is what the roles show: every metric, with its type, labels and text, and no other. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
+import { ControllerProcess } from "./_controller.ts";
+import { NodeDaemon } from "./_node.ts";
+import { installCrds, must, Pools, startWith, until } from "./_pools.ts";
+import { type Exposed, type MetricFamily, parseExposition } from "./_promparse.ts";
+
+const { server, client } = await startWith(installCrds);
+const test = suite("metrics");
+test.after(() => server.remove());
+
+const ROLES = ["controller", "node", "standalone"] as const;
+type Role = (typeof ROLES)[number];
+
+const METRICS_FLAG = "--metrics-bind-address=127.0.0.1:0";
+const SPEC = { subnet: "10.0.0.0/24", perNodeBlockSize: 4, gateway: "10.0.0.1" };
+
+/** Whatever they are asked for, they have something to show of it: an exposition of each role that has done some work. */
+const exposed = await exposeAll();
+
+async function exposeAll(): Promise<Readonly<Record<Role, string>>> {
+  const pools = await Pools.inNewNamespace(client, "metrics");
+  const { kubeconfig } = server;
+  const { namespace } = pools;
+  const node = new NodeDaemon({ kubeconfig, namespace, nodeName: "node-1", flags: [METRICS_FLAG] });
+  const standalone = new StandaloneDaemon({
+    flags: [METRICS_FLAG],
+    manifests: { "pool1.json": ipPool("pool1", SPEC) },
+  });
+  let controller: ControllerProcess | undefined;
+  try {
+    await pools.addNode("node-1");
+    must(await pools.create("IPPool", "pool1", SPEC));
+    controller = await ControllerProcess.start({ kubeconfig, namespace });
+    await pools.untilBlocks("IPPool", "pool1", ["node-1 10.0.0.1-10.0.0.4"]);
+    await node.start();
+    assert.equal(await node.add("c1", { poolName: "pool1" }), ["10.0.0.2/24"]);
+    await standalone.start();
+    const call = { command: "ADD", container: "c1", config: { ipam: { poolName: "pool1" } } };
+    const added = await standalone.cni(call);
+    assert.is(added.exit, 0, `${added.stdout}\n${standalone.log}`);
+    const deal = controller;
+    let shown = "";
+    await until(
+      async () => {
+        shown = await deal.metrics();
+        return shown.includes('nvipam_pool_status_writes_total{kind="IPPool",pool="pool1"} 1');
+      },
+      "the controller shows what it wrote",
+      () => shown,
+    );
+    return { controller: shown, node: await scrape(node.log), standalone: await scrape(standalone.log) };
+  } catch (error) {
+    await server.remove();
+    throw error;
+  } finally {
+    await Promise.all([node.remove(), standalone.remove(), controller?.kill()]);
+  }
+}
+
+/** Asks where the log says that metrics are. */
+async function scrape(log: string): Promise<string> {
+  const address = /"Listening" for="metrics" address="([^"]+)"/.exec(log)?.[1];
+  if (address === undefined) throw new Error(`the log names no address of metrics:\n${log}`);
+  const answer = await fetch(`http://${address}/metrics`);
+  assert.match(answer.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
+  return answer.text();
+}
+
+interface Documented extends Pick<MetricFamily, "name" | "type" | "help"> {
+  /** Sorted and joined by commas. */
+  readonly labels: string;
+  readonly roles: readonly Role[];
+}
+
+const documented: readonly Documented[] = [
+  ...readFileSync(join(import.meta.dirname, "../../docs/metrics.md"), "utf8").matchAll(
+    /^\| `(\w+)` \| (.*) \| (.*) \| (.*) \| (.*) \|$/gm,
+  ),
+].map(([, name = "", type = "", labels = "", help = "", where = ""]) => ({
+  name,
+  type,
+  help,
+  labels: [...labels.matchAll(/`(\w+)`/g)]
+    .map(([, label]) => label)
+    .sort()
+    .join(),
+  roles: where === "all" ? ROLES : ROLES.filter((role) => where.split(", ").includes(role)),
+}));
+
+for (const role of ROLES) {
+  let found: Exposed = { families: [], problems: [] };
+
+  test(`${role}: Prometheus reads what it shows, and its linter finds nothing wrong`, () => {
+    found = parseExposition(exposed[role]);
+    assert.equal(found.problems, []);
+  });
+
+  test(`${role}: docs/metrics.md lists what it shows, and nothing that it does not`, () => {
+    const names = documented.filter(({ roles }) => roles.includes(role)).map(({ name }) => name);
+    assert.equal(
+      found.families.map(({ name }) => name),
+      names.sort(),
+    );
+  });
+
+  test(`${role}: types, labels and texts are those of docs/metrics.md`, () => {
+    for (const family of found.families) {
+      const { name, type, help, labels } = family;
+      const listed = documented.find((row) => row.name === name);
+      assert.equal({ name, type, help, labels }, { ...pick(listed), labels: [listed?.labels ?? ""] });
+    }
+  });
+
+  test(`${role}: names say what they are, and no label says who has an address`, () => {
+    for (const { name, type, labels, values } of found.families) {
+      assert.match(name, /^(nvipam|process|nodejs)_[a-z0-9_]+$/);
+      assert.is(name.endsWith("_total"), type === "counter", name);
+      if (type === "histogram") assert.match(name, /_seconds$/);
+      // Whatever is said of a pool is said by kind and name.
+      if (/^nvipam_(pool|block)_/.test(name)) assert.match(labels[0] ?? "", /^kind,pool/);
+      for (const label of (labels[0] ?? "").split(",").filter((each) => each !== "")) {
+        assert.ok(LABELS.has(label), `${name} has label ${label}`);
+      }
+      for (const value of Object.values(values).flat()) assert.not.match(value, /10\.0\.0\.|\bc1\b/);
+    }
+  });
+}
+
+/** What labels there may be: each of few values, or one a pool. */
+const LABELS: ReadonlySet<string> = new Set([
+  "code",
+  "commit",
+  "kind",
+  "major",
+  "method",
+  "minor",
+  "patch",
+  "pool",
+  "reason",
+  "resource",
+  "state",
+  "version",
+]);
+
+function pick(listed: Documented | undefined): Pick<MetricFamily, "name" | "type" | "help"> {
+  const { name = "not documented", type = "", help = "" } = listed ?? {};
+  return { name, type, help };
+}
+
+test.run();
