@@ -29,14 +29,18 @@ export interface ApiServerOptions {
   readonly users?: readonly TokenUser[];
   /** More flags of kube-apiserver, for example `--feature-gates=WatchList=false`. */
   readonly flags?: readonly string[];
+  /** An address of this machine where others than itself reach kube-apiserver. Default: 127.0.0.1. */
+  readonly address?: string;
+  /** Where its directory is made. Default: among the temporary files. */
+  readonly parent?: string;
 }
 
 /** A control plane; call `remove` at the end, whatever happens. */
 export class ApiServer {
-  readonly directory = mkdtempSync(join(tmpdir(), "nv-ipam-api-server-"));
+  readonly directory: string;
   /** The certificate authority of the server's certificate: known once it has started. */
-  readonly caFile = join(this.directory, "certificates", "apiserver.crt");
-  readonly kubeconfig = join(this.directory, "kubeconfig");
+  readonly caFile: string;
+  readonly kubeconfig: string;
   readonly #options: ApiServerOptions;
   readonly #clients: KubeClient[] = [];
   #ports: readonly [etcd: number, peer: number, api: number] = [0, 0, 0];
@@ -45,6 +49,9 @@ export class ApiServer {
 
   private constructor(options: ApiServerOptions) {
     this.#options = options;
+    this.directory = mkdtempSync(join(options.parent ?? tmpdir(), "nv-ipam-api-server-"));
+    this.caFile = join(this.directory, "certificates", "apiserver.crt");
+    this.kubeconfig = join(this.directory, "kubeconfig");
   }
 
   /** Starts both and waits until the server is ready. @throws with what they logged. */
@@ -65,8 +72,12 @@ export class ApiServer {
     return this.#ports[2];
   }
 
+  get #address(): string {
+    return this.#options.address ?? "127.0.0.1";
+  }
+
   get url(): string {
-    return `https://127.0.0.1:${this.port}`;
+    return `https://${this.#address}:${this.port}`;
   }
 
   get pid(): number {
@@ -95,8 +106,8 @@ export class ApiServer {
     const at = (name: string): string => join(this.directory, name);
     this.#api = this.#spawn(API_SERVER, "kube-apiserver", [
       `--etcd-servers=http://127.0.0.1:${etcd}`,
-      "--bind-address=127.0.0.1",
-      "--advertise-address=127.0.0.1",
+      `--bind-address=${this.#address}`,
+      `--advertise-address=${this.#address}`,
       `--secure-port=${api}`,
       `--cert-dir=${at("certificates")}`,
       `--token-auth-file=${at("tokens.csv")}`,
@@ -159,7 +170,8 @@ export class ApiServer {
 
   #spawn(program: string, name: string, flags: readonly string[]): ChildProcess {
     const log = openSync(join(this.directory, `${name}.log`), "a");
-    return spawn(program, flags, { stdio: ["ignore", log, log] });
+    // They end with this process, however it ends.
+    return spawn("setpriv", ["--pdeathsig=KILL", program, ...flags], { stdio: ["ignore", log, log] });
   }
 
   async #untilReady(child: ChildProcess): Promise<void> {

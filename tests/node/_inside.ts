@@ -1,0 +1,70 @@
+/** What a pod sees of its network: looked up in its own network namespace. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { promisify } from "node:util";
+import { need } from "../_need.ts";
+import type { Machine } from "./_machine.ts";
+import type { Pod } from "./_pods.ts";
+
+need("ping");
+const run = promisify(execFile);
+
+export interface Route {
+  readonly dst: string;
+  readonly gateway?: string;
+  readonly dev?: string;
+}
+
+export class PodInside {
+  readonly #namespace: string;
+
+  /** @param machine of the node that the pod runs on. */
+  constructor(machine: Machine, pod: Pod) {
+    const id = pod.status?.containerStatuses?.[0]?.containerID?.replace("containerd://", "");
+    if (id === undefined) throw new Error(`pod ${pod.metadata.name} has no container`);
+    const task = machine.path(`/run/containerd/io.containerd.runtime.v2.task/k8s.io/${id}`);
+    const pid = readFileSync(`${task}/init.pid`, "utf8");
+    this.#namespace = machine.path(`/proc/${pid}/ns/net`);
+  }
+
+  /** Names of its interfaces, without the loopback one. */
+  async interfaces(): Promise<readonly string[]> {
+    const links = await this.#ip<{ readonly ifname: string }>("link", "show");
+    return links.map(({ ifname }) => ifname).filter((name) => name !== "lo");
+  }
+
+  /** The addresses of an interface with their prefix lengths, but for those that it gave itself. */
+  async addresses(ifname: string): Promise<readonly string[]> {
+    interface Link {
+      readonly addr_info: readonly { readonly local: string; readonly prefixlen: number; readonly scope: string }[];
+    }
+    const [link] = await this.#ip<Link>("address", "show", "dev", ifname);
+    return (link?.addr_info ?? [])
+      .filter(({ scope }) => scope === "global")
+      .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+  }
+
+  /** Its routes of one family through gateways. */
+  async gatewayRoutes(family: 4 | 6 = 4): Promise<readonly Route[]> {
+    const routes = await this.#ip<Route>(`-${family}`, "route", "show");
+    return routes.filter(({ gateway }) => gateway !== undefined);
+  }
+
+  /** @throws with what ping says, unless the address answers. */
+  async ping(address: string): Promise<void> {
+    await this.#enter("ping", "-n", "-c", "1", "-W", "10", address);
+  }
+
+  async #ip<Item>(...args: readonly string[]): Promise<readonly Item[]> {
+    return JSON.parse(await this.#enter("ip", "-j", ...args)) as readonly Item[];
+  }
+
+  async #enter(...command: readonly string[]): Promise<string> {
+    try {
+      return (await run("nsenter", [`--net=${this.#namespace}`, ...command])).stdout;
+    } catch (error) {
+      const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
+      throw new Error(`${command.join(" ")}: ${stdout}${stderr}`, { cause: error });
+    }
+  }
+}
