@@ -12,6 +12,7 @@ import { concurrent } from "./concurrent.ts";
 import { durable } from "./durable.ts";
 import { ledger } from "./ledger.ts";
 import { memory } from "./memory.ts";
+import { metrics } from "./metrics.ts";
 import { plugin } from "./plugin.ts";
 import { restart } from "./restart.ts";
 import { written } from "./written.ts";
@@ -25,6 +26,7 @@ interface Part {
 const PARTS: Readonly<Record<string, Part>> = {
   plugin: { title: "one call of the plugin", run: plugin },
   ledger: { title: "the search for a free address, in memory", run: ledger },
+  metrics: { title: "what metrics cost, in memory", run: metrics },
   durable: { title: "one durable call after the other", run: async (fleet) => durable(await fleet()) },
   concurrent: { title: "32 callers", run: async (fleet) => concurrent(await fleet()) },
   written: { title: "bytes that reach the disk", run: async (fleet) => written(await fleet()) },
