@@ -76,7 +76,7 @@ function pairMicroseconds(ledger: Ledger, pool: NodePool): number {
   const started = performance.now();
   for (const container of containers) {
     add(ledger, pool, container);
-    ledger.deallocate({ pools: [pool.id], attachment: container, owner: OWNER, network: "" });
+    ledger.deallocate({ pools: [pool.id], attachment: container, network: "" });
     ledger.takeChanges();
   }
   return ((performance.now() - started) * 1000) / PAIRS_A_ROUND;

@@ -64,7 +64,7 @@ export function add(ledger: Ledger, container: string, pools: readonly NodePool[
 export function del(ledger: Ledger, container: string): number {
   const attachment = { containerID: container, ifname: "net1" };
   const names = POOLS.map(({ id }) => ({ kind: id.kind, name: id.name }));
-  return ledger.deallocate({ pools: names, attachment, owner: { type: "none" }, network: "" });
+  return ledger.deallocate({ pools: names, attachment, network: "" });
 }
 
 /** The content as a text that is equal when the content is. */

@@ -24,7 +24,7 @@ import {
 } from "./_pools.ts";
 
 const del = (ledger: Ledger, container: string, pool: NodePool): number =>
-  ledger.deallocate({ pools: [pool.id], attachment: attachment(container), owner: pod(container), network: "net-a" });
+  ledger.deallocate({ pools: [pool.id], attachment: attachment(container), network: "net-a" });
 
 test("addresses are given in order, the gateway left out", () => {
   const ledger = new Ledger();

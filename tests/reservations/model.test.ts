@@ -181,7 +181,6 @@ test("R1 R4 20,000 random steps agree with a model that walks lists, and so do u
     const freed = ledger.deallocate({
       pools: named.map(({ id }) => id),
       attachment: who,
-      owner: { type: "none" },
       network,
     });
     assert.is(freed, gone.length);
@@ -250,7 +249,7 @@ test("R1 an address that came back is not given again before the block has been 
       const [text = ""] = result.ok ? texts(result.value) : [];
       assert.not(recent.slice(-(usable.length - 1)).includes(text), `${text} came back too soon`);
       recent.push(text);
-      ledger.deallocate({ pools: [pool.id], attachment: who, owner: { type: "none" }, network: "" });
+      ledger.deallocate({ pools: [pool.id], attachment: who, network: "" });
     }
   }
 });

@@ -32,7 +32,6 @@ function del(
   return ledger.deallocate({
     pools: pools.map(({ id }) => id),
     attachment: attachment(container),
-    owner: pod(container),
     network: "net-a",
     ...rest,
   });
@@ -244,12 +243,6 @@ test("R4 what was made without a network name is not freed by another pool's DEL
   assert.is(del(ledger, "c1", [pool2], { network: "" }), 0);
   assert.is(del(ledger, "c1", [pool2]), 0);
   assert.is(del(ledger, "c1", [pool1]), 1);
-});
-
-test("R4 DEL needs no pod: without its uid the attachment's own are freed all the same", () => {
-  const ledger = new Ledger();
-  add(ledger, "c1", [pool1]);
-  assert.is(del(ledger, "c1", [pool1], { owner: { type: "none" } }), 1);
 });
 
 test("CHECK is good when all named pools hold an address of the attachment, and else names the first that does not", () => {

@@ -76,7 +76,7 @@ test("an address by name makes no step of the turn", () => {
 test("a refused request makes no step", () => {
   const ledger = new Ledger();
   refused(add(ledger, "c1", [pool1, tiny], { requested: ["10.0.0.1"] }), "InvalidArgument");
-  ledger.deallocate({ pools: [pool1.id], attachment: attachment("c1"), owner: pod("c1"), network: "net-a" });
+  ledger.deallocate({ pools: [pool1.id], attachment: attachment("c1"), network: "net-a" });
   assert.equal(ledger.takeChanges(), []);
 });
 
@@ -94,7 +94,7 @@ test("taking a DEL back gives the addresses back to their holder", () => {
   granted(add(ledger, "c1", [pool1, pool6]));
   const before = sorted(ledger.snapshot());
   ledger.takeChanges();
-  ledger.deallocate({ pools: [pool1.id, pool6.id], attachment: attachment("c1"), owner: pod("c1"), network: "net-a" });
+  ledger.deallocate({ pools: [pool1.id, pool6.id], attachment: attachment("c1"), network: "net-a" });
   ledger.undo(ledger.takeChanges());
   assert.equal(sorted(ledger.snapshot()), before);
   assert.equal(outcome(add(ledger, "c1", [pool1, pool6])), ["192.168.0.2", "fd52:2eb5:44::2"]);
@@ -171,7 +171,7 @@ test("a snapshot that is loaded gives the same answers: turn, configuration and 
   const ledger = new Ledger();
   granted(add(ledger, "c1", [pool1, pool6]));
   granted(add(ledger, "c2", [pool1]));
-  ledger.deallocate({ pools: [pool1.id], attachment: attachment("c2"), owner: pod("c2"), network: "net-a" });
+  ledger.deallocate({ pools: [pool1.id], attachment: attachment("c2"), network: "net-a" });
   const { ledger: loaded, conflicts } = Ledger.load(ledger.snapshot());
   assert.equal(conflicts, []);
   assert.equal(sorted(loaded.snapshot()), sorted(ledger.snapshot()));
@@ -185,7 +185,7 @@ test("a snapshot that is loaded gives the same answers: turn, configuration and 
 test("a snapshot keeps pools that have a turn but no reservation, and none that have neither", () => {
   const ledger = new Ledger();
   granted(add(ledger, "c1", [pool1]));
-  ledger.deallocate({ pools: [pool1.id], attachment: attachment("c1"), owner: pod("c1"), network: "net-a" });
+  ledger.deallocate({ pools: [pool1.id], attachment: attachment("c1"), network: "net-a" });
   ledger.usage(pool2);
   assert.equal(ledger.snapshot(), {
     reservations: [],

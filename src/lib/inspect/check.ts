@@ -82,7 +82,7 @@ function notAdopted(reservations: readonly ReservationItem[]): Finding[] {
       reason: "NotAdopted",
       poolKind: item.poolKind,
       pool: item.pool,
-      message: `${item.addresses.join(", ")} was rebuilt for ${holder(item)}; its next ADD, CHECK or DEL takes it over`,
+      message: `${item.addresses.join(", ")} was rebuilt for ${holder(item)}; its next ADD or CHECK takes it over, and it is freed when its pod is gone`,
     }));
 }
 

@@ -60,9 +60,10 @@ export class Records {
     return this.#at(this.#byContainer.get(containerID));
   }
 
-  /** What is kept for the pod's interface, under whatever container id. Nothing for an empty uid. */
-  ofPod(uid: string, ifname: string): Reservation[] {
-    return this.#at(this.#byPod.get(uid)).filter((reservation) => reservation.ifname === ifname);
+  /** What is kept for the pod, or for one interface of it, under whatever container id. Nothing for an empty uid. */
+  ofPod(uid: string, ifname?: string): Reservation[] {
+    const all = this.#at(this.#byPod.get(uid));
+    return ifname === undefined ? all : all.filter((reservation) => reservation.ifname === ifname);
   }
 
   /** All of them. */

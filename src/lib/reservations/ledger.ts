@@ -15,6 +15,7 @@ import {
   isHeld,
 } from "./_decide.ts";
 import type { Page } from "./_records.ts";
+import { restoring } from "./_restore.ts";
 import { type Conflict, type PoolName, State } from "./_state.ts";
 import type { NodePool } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
@@ -45,7 +46,9 @@ export interface IsAllocatedRequest {
 }
 
 /** A DEL. */
-export interface DeallocateRequest extends IsAllocatedRequest {
+export interface DeallocateRequest {
+  readonly pools: readonly PoolName[];
+  readonly attachment: Attachment;
   /** Name of the CNI network; "" when the caller did not tell. */
   readonly network: string;
 }
@@ -86,6 +89,8 @@ export class Ledger {
   readonly #state = new State();
   readonly #shared = new Shared();
   #changes: Change[] = [];
+  /** While a rebuild goes on: the attachments that were deleted since it began. */
+  #deleted: Set<string> | undefined;
 
   /** A ledger with a store's content, and what the store has in conflict. */
   static load(snapshot: LedgerSnapshot): { readonly ledger: Ledger; readonly conflicts: readonly Conflict[] } {
@@ -126,14 +131,15 @@ export class Ledger {
 
   /**
    * DEL (R4): frees what the attachment holds in the named pools; where that is nothing at all, what it holds under the
-   * same network's name, for the network's pools may have changed since. Returns the number of reservations freed.
+   * same network's name, for the network's pools may have changed since. What was rebuilt for its pod without a container id
+   * stays: the pod may live on in another container. Returns the number of reservations freed.
    */
-  deallocate({ pools, attachment, owner, network }: DeallocateRequest): number {
-    const { records } = this.#state;
-    const holdings = pools.map((pool) => holdingIn(records, pool, attachment, owner));
-    const named = holdings.flatMap(({ own, adoptable }) => [...own, ...adoptable]);
+  deallocate({ pools, attachment, network }: DeallocateRequest): number {
+    this.#deleted?.add(attachmentText(attachment));
+    const held = this.#state.records.ofAttachment(attachment);
+    const named = held.filter(({ pool }) => pools.some(({ kind, name }) => kind === pool.kind && name === pool.name));
     if (named.length > 0 || network === "") return this.release(named);
-    return this.release(records.ofAttachment(attachment).filter((reservation) => reservation.network === network));
+    return this.release(held.filter((reservation) => reservation.network === network));
   }
 
   /**
@@ -151,6 +157,29 @@ export class Ledger {
     const isGarbage = ({ containerID, ifname, network: name }: Reservation): boolean =>
       name === network && containerID !== "" && alive.get(containerID)?.includes(ifname) !== true;
     return this.release(this.#state.records.values().filter(isGarbage));
+  }
+
+  /** A rebuild begins: until it ends, a DEL also keeps what it deletes from being restored (R3). */
+  beginRebuild(): void {
+    this.#deleted ??= new Set();
+  }
+
+  /** The rebuild is over. */
+  endRebuild(): void {
+    this.#deleted = undefined;
+  }
+
+  /**
+   * Notes an address that a rebuild found in use, unless its holder is known to hold it already or was deleted meanwhile. An
+   * address that others claim as well is noted all the same (see conflicts). Returns whether anything changed.
+   */
+  restore(found: Reservation): boolean {
+    if (this.#deleted?.has(attachmentText(found))) return false;
+    const { isKnown, replaces } = restoring(this.#state.records, found);
+    if (isKnown) return false;
+    if (replaces === undefined) this.#do({ type: "reserve", reservation: found });
+    else this.#adopt(replaces, found);
+    return true;
   }
 
   /** Frees these reservations, so far as they still stand as they are given. Returns the number freed. */

@@ -121,9 +121,9 @@ export class IpamService {
   async deallocate(request: DeallocateRequest, caller: Caller): Promise<Result<DeallocateResponse, Refusal>> {
     const read = readParameters(request.parameters);
     if (!read.ok) return read;
-    const { kind, names, attachment, owner } = read.value;
+    const { kind, names, attachment } = read.value;
     const pools = names.map((name) => ({ kind, name }));
-    this.#store.ledger.deallocate({ pools, attachment, owner, network: caller.header(NETWORK_HEADER) });
+    this.#store.ledger.deallocate({ pools, attachment, network: caller.header(NETWORK_HEADER) });
     const committed = await this.#store.commit();
     return committed.ok ? ok({}) : unavailable(committed.error.message);
   }
