@@ -319,6 +319,7 @@ test("lowdb reads and writes through the adapter", async () => {
       disk,
       files: new StoreFiles(STORE_FILE),
       sizes: SMALL_SIZES,
+      rebuilds: false,
       warn: () => undefined,
       committed: () => undefined,
     };

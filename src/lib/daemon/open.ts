@@ -18,6 +18,8 @@ export interface OpenDaemonOptions {
   readonly pools: PoolTable;
   /** Serve requests that name no pod (standalone). */
   readonly podOptional: boolean;
+  /** Whether the role finds out which addresses are in use when the store is new or damaged. Default false. */
+  readonly rebuilds?: boolean;
   readonly log: Log;
   readonly observer?: DaemonObserver | undefined;
 }
@@ -41,7 +43,7 @@ export interface OpenDaemon extends Daemon {
  * @returns a sentence that says what to do: another daemon runs, the store is not to be used, the socket cannot be taken.
  */
 export async function openDaemon(options: OpenDaemonOptions): Promise<Result<OpenDaemon, string>> {
-  const { values, log, observer } = options;
+  const { values, rebuilds = false, log, observer } = options;
   // On a machine with much memory V8 lets 128 MB of new objects pile up before it looks which are still needed. Few megabytes
   // cost about a tenth of the throughput and save two thirds of the memory.
   setFlagsFromString("--semi-space-growth-factor=1");
@@ -51,11 +53,14 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<Result<Ope
   if (!endpoint.ok) return endpoint;
   const opened = await openStore({
     storeFile: values["store-file"],
+    rebuilds,
     log: log.named("store"),
     ...(observer !== undefined && { committed: (seconds: number) => observer.committed(seconds) }),
   });
   if (!opened.ok) return fail(opened.error.message);
   const store = opened.value;
+  // Before the first DEL.
+  if (rebuilds && store.awaitsRebuild) store.ledger.beginRebuild();
   // From here on few objects stay, so V8 need not wait until those have doubled before it looks again.
   setFlagsFromString("--heap-growing-percent=50");
   // What the server is made of takes long to load: whatever else the process waits for has been asked for by now.

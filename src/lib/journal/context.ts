@@ -27,6 +27,8 @@ export interface StoreContext {
   readonly disk: Disk;
   readonly files: StoreFiles;
   readonly sizes: StoreSizes;
+  /** See StoreOptions. */
+  readonly rebuilds: boolean;
   /** Told about problems that no caller waits for. */
   readonly warn: (message: string) => void;
   /** Told how many seconds a record took until it was on the disk. */

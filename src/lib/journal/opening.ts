@@ -68,7 +68,7 @@ export async function openWriter<L extends Journaled>(context: StoreContext, cre
       ? await begin(context, found, start, content, listing)
       : await resume(context, found, content);
   const noticeProblem = legacy.type === "notice" ? undefined : await placeNotice(context, legacy);
-  return { ledger, writer, messages: messagesOf(start, found, content, files), noticeProblem };
+  return { ledger, writer, messages: messagesOf(start, found, content, context), noticeProblem };
 }
 
 /** Makes the directory and those above it, as far as they are missing. Throws StoreFailure. */
@@ -138,7 +138,7 @@ async function begin(
   const generation = Math.max(0, ...snapshots, ...journals) + 1;
   // The gap in the numbers is seen should anybody try to read the generations before this one together with it.
   const sequence = (found?.sequence ?? 0) + 2;
-  const damaged = why === "damaged";
+  const damaged = why === "damaged" || (why === "new" && context.rebuilds);
   const writer = await StoreWriter.begin(context, generation, content, { sequence, exported, damaged });
   const reason = losses.length > 0 ? "damaged" : "replaced";
   try {
@@ -154,8 +154,9 @@ function messagesOf(
   start: Start,
   found: Recovery<unknown> | undefined,
   content: LedgerSnapshot,
-  { storeFile }: StoreFiles,
+  context: StoreContext,
 ): string[] {
+  const { storeFile } = context.files;
   if (start.type === "resume") {
     const madeGood = found?.madeGood ?? [];
     return [
@@ -163,23 +164,22 @@ function messagesOf(
       ...madeGood.map(
         (generation) => `${storeFile}.snapshot.${generation} is damaged; an older one and its journals have all of it`,
       ),
-      ...(found?.damaged === true ? [damagedMessage(storeFile)] : []),
+      ...(found?.damaged === true ? [damagedMessage(context)] : []),
     ];
   }
   const { why, losses } = start;
   const imported = `${content.reservations.length} reservations were taken over from the original's file ${storeFile}`;
-  return [...losses, ...(why === "imported" ? [imported] : why === "damaged" ? [damagedMessage(storeFile)] : [])];
+  return [...losses, ...(why === "imported" ? [imported] : why === "damaged" ? [damagedMessage(context)] : [])];
 }
 
-/** What to do about a damaged store. */
-export function damagedMessage(storeFile: string): string {
-  return (
-    `the store ${storeFile} was damaged: no addresses are reserved until those in use are known again; ` +
-    `stop the daemon, then run: nv-ipam store repair --store-file ${storeFile}`
-  );
+/** The problem of a damaged store, and of a new one that waits for its rebuild. */
+export function damagedProblem(context: Pick<StoreContext, "files" | "rebuilds">): StoreProblem {
+  return { code: "damaged", file: context.files.storeFile, message: damagedMessage(context) };
 }
 
-/** The problem of a damaged store. */
-export function damagedProblem(storeFile: string): StoreProblem {
-  return { code: "damaged", file: storeFile, message: damagedMessage(storeFile) };
+function damagedMessage({ files: { storeFile }, rebuilds }: Pick<StoreContext, "files" | "rebuilds">): string {
+  return rebuilds
+    ? `the store ${storeFile} is new, or was damaged: no addresses are reserved until those in use on this node are known; /readyz says what that waits for`
+    : `the store ${storeFile} was damaged: no addresses are reserved until those in use are known again; ` +
+        `stop the daemon, then run: nv-ipam store repair --store-file ${storeFile}`;
 }

@@ -25,11 +25,19 @@ export interface StoreOptions {
   /** Default: the machine's. */
   readonly disk?: Disk;
   readonly sizes?: StoreSizes;
+  /**
+   * Whether the caller finds out by itself which addresses are in use, and says so by `markRebuilt`: then a new store waits
+   * for that too. Default: a new store is empty, and a damaged one waits for people.
+   */
+  readonly rebuilds?: boolean;
   /** Told of each commit how many seconds it took until its record was on the disk. */
   readonly committed?: (seconds: number) => void;
 }
 
-/** `damaged`: nothing is reserved until `markRebuilt`. `failed`: nothing is acknowledged. `full`: nothing is reserved. */
+/**
+ * `damaged`, also where it is new and the caller `rebuilds`: nothing is reserved until `markRebuilt`. `failed`: nothing is
+ * acknowledged. `full`: nothing is reserved.
+ */
 export type StoreHealth = "ready" | "damaged" | "failed" | "full";
 
 /** What metrics show of a store. */
@@ -50,11 +58,19 @@ export function openStore(options: StoreOptions): Promise<Result<Store<Ledger>, 
 /** Opens the store of another kind of ledger; `create` makes an empty one. */
 export async function openStoreOf<L extends Journaled>(
   create: () => L,
-  { storeFile, log, disk = nodeDisk, sizes = DEFAULT_SIZES, committed = () => undefined }: StoreOptions,
+  {
+    storeFile,
+    log,
+    disk = nodeDisk,
+    sizes = DEFAULT_SIZES,
+    rebuilds = false,
+    committed = () => undefined,
+  }: StoreOptions,
 ): Promise<Result<Store<L>, StoreProblem>> {
   const files = new StoreFiles(storeFile);
   const metered = new MeteredDisk(disk);
-  const context = { disk: metered, files, sizes, warn: (message: string) => log.error(message), committed };
+  const warn = (message: string): void => log.error(message);
+  const context = { disk: metered, files, sizes, rebuilds, warn, committed };
   try {
     await ensureDirectory(metered, files.directory);
     const lock = metered.lock(files.lock);
@@ -158,6 +174,11 @@ export class Store<L extends Journaled> {
     return { ...this.#disk.use, generation, journalBytes, snapshotBytes };
   }
 
+  /** Whether `markRebuilt` is waited for. */
+  get awaitsRebuild(): boolean {
+    return this.#adapter.writer.state.damaged;
+  }
+
   /** Says that all addresses in use are known again: ends the damaged state, durably. */
   markRebuilt(): Promise<Result<void, StoreProblem>> {
     return settle(this.#adapter.markRebuilt());
@@ -177,15 +198,14 @@ export class Store<L extends Journaled> {
   }
 
   async #export(): Promise<Result<void, StoreProblem>> {
-    const { storeFile } = this.#context.files;
-    if (this.#adapter.writer.state.damaged) return fail(damagedProblem(storeFile));
+    if (this.#adapter.writer.state.damaged) return fail(damagedProblem(this.#context));
     const mark = (checksum: number): Promise<void> => this.#adapter.markExported(checksum);
     return settle(exportLegacyFile(this.#context.disk, this.#context.files, this.ledger.snapshot(), mark));
   }
 
   #obstacles(): StoreProblem[] {
     const { failure, state, shortage } = this.#adapter.writer;
-    const damage = state.damaged ? damagedProblem(this.#context.files.storeFile) : undefined;
+    const damage = state.damaged ? damagedProblem(this.#context) : undefined;
     return [failure, damage, shortage, this.#noticeProblem].filter((problem) => problem !== undefined);
   }
 
