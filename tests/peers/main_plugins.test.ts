@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { formatAddress } from "../../src/lib/ip/address.ts";
+import { type FoundAttachment, readLibcniCache } from "../../src/lib/node/libcni_cache.ts";
 import { need, PEERS_BIN } from "../_need.ts";
 import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
 
@@ -109,6 +111,15 @@ async function addressesIn(namespace: string): Promise<readonly string[]> {
 
 async function reservations(): Promise<number> {
   return (await daemon.inspect("reservations")).length;
+}
+
+/** What libcni, where cnitool has it, remembers of a network. */
+async function cachedOf(network: string): Promise<readonly FoundAttachment[]> {
+  const found: FoundAttachment[] = [];
+  for await (const each of readLibcniCache(["/var/lib/cni"])) {
+    if (each.ok && each.value.network === network) found.push(each.value);
+  }
+  return found;
 }
 
 interface MainPlugin {
@@ -218,10 +229,19 @@ main("cnitool adds, checks, deletes and collects garbage through a configuration
   const namespace = `/var/run/netns/${a}`;
   const result = JSON.parse(await tool("add", "tool-net", namespace)) as CniResult;
   assert.is(result.ips.length, 2);
+  const [cached, ...further] = await cachedOf("tool-net");
+  assert.equal(further, []);
+  assert.is(cached?.attachment.ifname, "net1");
+  assert.equal(
+    cached?.addresses.map(formatAddress),
+    result.ips.map(({ address }) => address.split("/")[0]),
+  );
+  assert.equal(cached?.request.pools, ["pool4", "pool6"]);
   await tool("check", "tool-net", namespace);
   await tool("status", "tool-net", namespace);
   assert.is(await reservations(), 2);
   await tool("del", "tool-net", namespace);
+  assert.equal(await cachedOf("tool-net"), []);
   assert.is(await reservations(), 0);
   await tool("add", "tool-net", namespace);
   // libcni deletes what its cache knows and the caller does not name.

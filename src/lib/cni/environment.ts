@@ -62,7 +62,8 @@ export function isIdentifier(text: string): boolean {
   return /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(text);
 }
 
-function ifnameFault(name: string): string | undefined {
+/** What is wrong with the name of an interface, as the end of a sentence; undefined when it is good. */
+export function ifnameFault(name: string): string | undefined {
   if (Buffer.byteLength(name) > MAX_IFNAME) return `is longer than ${MAX_IFNAME} bytes`;
   if (name === "." || name === "..") return "is no name for an interface";
   // U+FFFD stands for bytes that are no UTF-8: two different names would look the same.
