@@ -13,6 +13,8 @@ import type { KubeClient } from "../lib/kube/client.ts";
 import { NODE_FLAGS } from "../lib/node/flags.ts";
 import { PodWatch } from "../lib/node/pod_watch.ts";
 import { PoolWatch } from "../lib/node/pool_watch.ts";
+import { Rebuild } from "../lib/node/rebuild.ts";
+import { StaleCleaner, showStaleCleaner } from "../lib/node/stale_cleaner.ts";
 import type { Log } from "../lib/observe/log.ts";
 import { LOG_FLAGS } from "../lib/observe/log_flags.ts";
 import { showWatches } from "../lib/observe/watches.ts";
@@ -61,7 +63,7 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Outco
   const following = pools.run(both);
 
   const metrics = await daemonMetrics(values);
-  const daemon = await openDaemon({ values, pools: table, podOptional: false, log, observer: metrics });
+  const daemon = await openDaemon({ values, pools: table, podOptional: false, rebuilds: true, log, observer: metrics });
   const parts = { values, client: client.value, table, pools, metrics, log };
   const outcome = daemon.ok ? await attend({ ...parts, daemon: daemon.value }, both) : daemon;
   ended.abort();
@@ -83,14 +85,31 @@ interface Parts {
 async function attend(parts: Parts, stop: AbortSignal): Promise<Outcome> {
   const { values, client, table, pools, daemon, metrics, log } = parts;
   const { store } = daemon;
+  const nodeName = values["node-name"];
   const plugin = new PluginInstallation(values, false, log.named("install"));
-  const pods = new PodWatch({ client, nodeName: values["node-name"], log: log.named("pods") });
-  if (metrics !== undefined) showWatches(metrics.exposition, [...pools.watches, pods.watch]);
-  const checks = { ippools: () => pools.missing("IPPool"), cidrpools: () => pools.missing("CIDRPool") };
+  const pods = new PodWatch({ client, nodeName, log: log.named("pods") });
+  const rebuild = new Rebuild({
+    store,
+    pools: { known: pools.known(), all: () => table.all() },
+    pods,
+    cacheDirectories: values["cni-cache-dir"].split(",").filter((directory) => directory !== ""),
+    log: log.named("rebuild"),
+  });
+  const cleaner = new StaleCleaner({ store, pods, nodeName, log: log.named("cleaner") });
+  const following = Promise.all([pods.run(stop), rebuild.run(stop).then(() => cleaner.run(stop))]);
+  if (metrics !== undefined) {
+    showWatches(metrics.exposition, [...pools.watches, pods.watch]);
+    showStaleCleaner(metrics.exposition, cleaner);
+  }
+  const checks = {
+    ippools: () => pools.missing("IPPool"),
+    cidrpools: () => pools.missing("CIDRPool"),
+    rebuild: () => rebuild.missing,
+  };
   const endpoints = await openDaemonEndpoints({ values, store, pools: table, plugin, checks, metrics, log });
   if (!endpoints.ok) return endpoints;
   plugin.run(stop);
-  await pods.run(stop);
+  await following;
   await endpoints.value();
   return ok(undefined);
 }

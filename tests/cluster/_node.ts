@@ -34,6 +34,8 @@ export class NodeDaemon {
   readonly store = join(this.directory, "state", "store");
   readonly conf = join(this.directory, "conf");
   readonly bin = join(this.directory, "bin");
+  /** Where its runtime's libcni would keep what it knows. */
+  readonly cache = join(this.directory, "cni-cache");
   /** Calls of the daemon itself. */
   readonly client = new DaemonClient(`unix://${this.socket}`);
   readonly #settings: NodeSettings;
@@ -69,6 +71,7 @@ export class NodeDaemon {
         `--cni-bin-dir=${this.bin}`,
         `--cni-conf-dir=${this.conf}`,
         `--cni-log-file=${join(this.directory, "cni.log")}`,
+        `--cni-cache-dir=${this.cache}`,
         `--health-probe-bind-address=127.0.0.1:${this.#probePort}`,
         "--metrics-bind-address=0",
         ...flags,

@@ -13,6 +13,12 @@ export const NODE_FLAGS = defineFlags({
     help: "Paths to a kubeconfig. Only required if out-of-cluster. Else $KUBECONFIG, the pod's service account, ~/.kube/config",
     section,
   },
+  "cni-cache-dir": {
+    type: "string",
+    default: "/var/lib/cni,/var/lib/cni/multus",
+    help: "Directories of libcni's cache, separated by commas: read when the store was lost",
+    section,
+  },
   "ippools-namespace": {
     type: "string",
     default: "kube-system",

@@ -1,5 +1,5 @@
 /** The pods of this node, followed at the API server: who may still use an address. */
-import { NETWORK_STATUS_ANNOTATION } from "../api/network_status.ts";
+import { NETWORK_STATUS_ANNOTATION, type NetworkStatus, readNetworkStatus } from "../api/network_status.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { KubeError } from "../kube/error.ts";
 import { type KubeObject, keyOf, type Resource } from "../kube/object.ts";
@@ -24,11 +24,16 @@ export interface PodOnNode extends Stored {
   readonly key: string;
   /** All of its containers have ended, for good. */
   readonly isFinished: boolean;
-  /** The annotation in which Multus says which addresses the pod has: JSON text; undefined where there is none. */
+  /** The node that it runs on; "" when it runs on none yet. */
+  readonly nodeName: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  /** The annotation in which Multus says which addresses the pod has; see {@link networksOf}. */
   readonly networkStatus: string | undefined;
 }
 
 interface PodObject extends KubeObject {
+  readonly spec?: { readonly nodeName?: string };
   readonly status?: { readonly phase?: string };
 }
 
@@ -76,6 +81,13 @@ export class PodWatch {
     return this.#reflector.synced;
   }
 
+  /** Why they are not known; undefined when they are, also in an outage after that. */
+  get missing(): string | undefined {
+    if (this.isKnown) return undefined;
+    const { trouble } = this.#log;
+    return trouble === undefined ? "not read yet" : `not read yet: ${trouble}`;
+  }
+
   /** Asks the API server itself for one pod, wherever it runs. @returns undefined when there is none of this name. */
   async lookUp(
     namespace: string,
@@ -93,8 +105,14 @@ export class PodWatch {
   }
 }
 
-function keepPod({ metadata, status }: PodObject): PodOnNode {
-  const { name, namespace, uid = "", resourceVersion, annotations = {} } = metadata;
+/** The networks that a pod says it has; none when it has finished. */
+export function networksOf({ isFinished, networkStatus = "" }: PodOnNode): readonly NetworkStatus[] {
+  return isFinished ? [] : readNetworkStatus({ [NETWORK_STATUS_ANNOTATION]: networkStatus });
+}
+
+/** What is kept of a pod as the API server gives it. */
+export function keepPod({ metadata, spec, status }: PodObject): PodOnNode {
+  const { name, namespace, uid = "", resourceVersion, creationTimestamp, annotations = {} } = metadata;
   return {
     metadata: {
       name,
@@ -105,6 +123,8 @@ function keepPod({ metadata, status }: PodObject): PodOnNode {
     uid: annotations[STATIC_UID] ?? uid,
     key: keyOf(metadata),
     isFinished: FINISHED.has(status?.phase),
+    nodeName: spec?.nodeName ?? "",
+    createdAt: creationTimestamp ?? new Date(0).toISOString(),
     networkStatus: annotations[NETWORK_STATUS_ANNOTATION],
   };
 }

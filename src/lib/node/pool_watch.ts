@@ -33,6 +33,10 @@ export class PoolWatch {
   readonly #options: PoolWatchOptions;
   readonly #reflectors: readonly Reflector<KubeObject, PoolEntry>[];
   readonly #logs: Readonly<Record<PoolKind, WatchLog>>;
+  readonly #answered: Readonly<Record<PoolKind, PromiseWithResolvers<void>>> = {
+    IPPool: Promise.withResolvers(),
+    CIDRPool: Promise.withResolvers(),
+  };
 
   constructor(options: PoolWatchOptions) {
     this.#options = options;
@@ -53,6 +57,11 @@ export class PoolWatch {
     return trouble === undefined ? "not read yet" : `not read yet: ${trouble}`;
   }
 
+  /** Resolves when both kinds have been listed once, or the API server has no such kind; never rejects. */
+  async known(): Promise<void> {
+    await Promise.all(POOL_KINDS.map((kind) => this.#answered[kind].promise));
+  }
+
   /** Follows the pools until the signal is aborted. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     await Promise.all(this.#reflectors.map((reflector) => reflector.run(signal)));
@@ -71,8 +80,12 @@ export class PoolWatch {
         listed: (count) => {
           table.markKnown(kind);
           watchLog.listed(count);
+          this.#answered[kind].resolve();
         },
-        failed: (during, error, waitMs) => watchLog.failed(during, error, waitMs),
+        failed: (during, error, waitMs) => {
+          watchLog.failed(during, error, waitMs);
+          if (error.code === "notFound") this.#answered[kind].resolve();
+        },
         recovered: () => watchLog.recovered(),
       },
     });
