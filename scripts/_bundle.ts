@@ -19,9 +19,9 @@ export function bundleBoot(info: BuildInfo): Promise<string> {
   return bundle("src/boot.ts", info, { minify: true });
 }
 
-/** Bundles src/main.ts, which is loaded at each start, as an expression that gives a function of `require` and `module`. */
-export async function bundleMain(info: BuildInfo): Promise<string> {
-  return `(function(require,module){${await bundle("src/main.ts", info, { minify: true, charset: "ascii" })}\n})`;
+/** Bundles src/main.ts, which is loaded at each start. */
+export function bundleMain(info: BuildInfo): Promise<string> {
+  return bundle("src/main.ts", info, { minify: true });
 }
 
 /** Bundles every role. Identifiers keep their names: packages look at the names of classes. */
@@ -46,6 +46,7 @@ async function bundle(entry: string, info: BuildInfo, options: BuildOptions): Pr
     supported: { "dynamic-import": false },
     define: { NV_IPAM_BUILD: JSON.stringify(info), "import.meta.dirname": '""' },
     legalComments: "none",
+    charset: "ascii",
     logLevel: "warning",
     ...options,
   });

@@ -1,7 +1,7 @@
-/** What goes into the executable: the first script, the main script with its code cache, and the roles. */
+/** What goes into the executable: the first script, the main script and the roles, these with their code caches. */
 import type { BuildInfo } from "../src/version.ts";
 import { bundleBoot, bundleMain, bundleRoles } from "./_bundle.ts";
-import { makeCodeCache } from "./_code_cache.ts";
+import { makeCodeCache, type Source } from "./_code_cache.ts";
 import { NODE_OPTIONS, type Parts } from "./_executable.ts";
 import type { Architecture } from "./_node_binary.ts";
 
@@ -11,13 +11,24 @@ export async function productParts(
   arch: Architecture,
   roles?: ReadonlyMap<string, string>,
 ): Promise<Parts> {
-  const main = await bundleMain(info);
-  // Compiled code is for the machine that compiled it.
-  const cache = arch === process.arch ? makeCodeCache(main, NODE_OPTIONS) : "";
-  const assets = new Map<string, string | Uint8Array>([
-    ...(roles ?? (await bundleRoles(info))),
-    ["main.js", main],
-    ["main.cache", cache],
-  ]);
+  const scripts: Source[] = [
+    { name: "main.js", code: asFunction("require,module", await bundleMain(info)), upTo: "compiled" },
+  ];
+  for (const [name, code] of roles ?? (await bundleRoles(info))) {
+    scripts.push({ name, code: asFunction(ROLE_PARAMETERS, code), upTo: "loaded" });
+  }
+  const assets = new Map<string, string | Uint8Array>();
+  for (const script of scripts) {
+    assets.set(script.name, script.code);
+    // Compiled code is for the machine that compiled it.
+    assets.set(`${script.name}.cache`, arch === process.arch ? makeCodeCache(script, NODE_OPTIONS) : "");
+  }
   return { main: await bundleBoot(info), assets, arch };
+}
+
+const ROLE_PARAMETERS = "module,exports,require,__filename,__dirname";
+
+/** As an expression that gives a function of those parameters. */
+function asFunction(parameters: string, code: string): string {
+  return `(function(${parameters}){${code}\n})`;
 }

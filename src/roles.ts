@@ -1,9 +1,10 @@
 /**
  * The code of every role but the CNI plugin: src/modes/NAME.ts. In the executable each is an asset, a bundle of its own that
- * is compiled when its role is wanted; in the source tree it is imported from where it lies.
+ * is read when its role is wanted; in the source tree it is imported from where it lies.
  */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { runAsset } from "./asset.ts";
 import { closest } from "./lib/flags/closest.ts";
 
 /** What a file of src/modes exports. */
@@ -54,16 +55,22 @@ const EXECUTABLE: Place = {
     return keys.filter((name) => !name.includes(".")).sort();
   },
   load(name) {
-    const { compileFunction } = process.getBuiltinModule("node:vm");
-    const code = process.getBuiltinModule("node:sea").getAsset(name, "utf8");
     const module = { exports: {} };
-    const parameters = ["module", "exports", "require", "__filename", "__dirname"];
     const path = process.execPath;
-    compileFunction(code, parameters, { filename: name })(module, module.exports, builtin, path, join(path, ".."));
-    // The build makes assets of files of src/modes only.
+    // The build makes them so, of files of src/modes only.
+    (runAsset(name) as Wrapped)(module, module.exports, builtin, path, join(path, ".."));
     return module.exports as Role;
   },
 };
+
+/** A bundle as a function of what CommonJS gives a module. */
+type Wrapped = (
+  module: { exports: unknown },
+  exports: unknown,
+  require: (name: string) => unknown,
+  filename: string,
+  dirname: string,
+) => void;
 
 const SOURCE_TREE: Place = {
   names: () =>

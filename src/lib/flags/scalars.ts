@@ -45,10 +45,10 @@ const MAX_DURATION = 2 ** 63 / 1e6;
 /** Go's time.ParseDuration ("5s", "1m30s", "1.5h", "0"). @returns milliseconds, or undefined when the text is no duration. */
 export function parseDuration(text: string): number | undefined {
   if (/^[+-]?0$/.test(text)) return 0;
-  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|us|µs|μs|ms|s|m|h))+)$/.exec(text);
+  const match = /^([+-]?)((?:(?:\d+\.?\d*|\.\d+)(?:ns|[u\u00b5\u03bc]s|ms|s|m|h))+)$/.exec(text);
   if (match === null) return undefined;
   let total = 0;
-  for (const [, number, unit] of (match[2] ?? "").matchAll(/([\d.]+)(ns|us|µs|μs|ms|s|m|h)/g)) {
+  for (const [, number, unit] of (match[2] ?? "").matchAll(/([\d.]+)(ns|[u\u00b5\u03bc]s|ms|s|m|h)/g)) {
     total += Number(number) * (MILLISECONDS[unit ?? ""] ?? Number.NaN);
   }
   if (total >= MAX_DURATION) return undefined;
