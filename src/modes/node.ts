@@ -9,8 +9,8 @@ import { PluginInstallation } from "../lib/daemon/plugin_installation.ts";
 import { PoolTable } from "../lib/daemon/pool_table.ts";
 import { defineFlags, type FlagValues } from "../lib/flags/flags.ts";
 import { runCommand } from "../lib/flags/run_command.ts";
-import type { KubeClient } from "../lib/kube/client.ts";
 import { NODE_FLAGS } from "../lib/node/flags.ts";
+import { podViews } from "../lib/node/pod_view.ts";
 import { PodWatch } from "../lib/node/pod_watch.ts";
 import { PoolWatch } from "../lib/node/pool_watch.ts";
 import { Rebuild } from "../lib/node/rebuild.ts";
@@ -62,9 +62,18 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Outco
   const both = AbortSignal.any([stop, ended.signal]);
   const following = pools.run(both);
 
+  const pods = new PodWatch({ client: client.value, nodeName: node, log: log.named("pods") });
   const metrics = await daemonMetrics(values);
-  const daemon = await openDaemon({ values, pools: table, podOptional: false, rebuilds: true, log, observer: metrics });
-  const parts = { values, client: client.value, table, pools, metrics, log };
+  const daemon = await openDaemon({
+    values,
+    pools: table,
+    podViews: () => podViews(pods),
+    podOptional: false,
+    rebuilds: true,
+    log,
+    observer: metrics,
+  });
+  const parts = { values, table, pools, pods, metrics, log };
   const outcome = daemon.ok ? await attend({ ...parts, daemon: daemon.value }, both) : daemon;
   ended.abort();
   await Promise.all([following, client.value.close(), daemon.ok ? daemon.value.close() : undefined]);
@@ -73,9 +82,9 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Outco
 
 interface Parts {
   readonly values: Values;
-  readonly client: KubeClient;
   readonly table: PoolTable;
   readonly pools: PoolWatch;
+  readonly pods: PodWatch;
   readonly daemon: OpenDaemon;
   readonly metrics: DaemonMetrics | undefined;
   readonly log: Log;
@@ -83,11 +92,10 @@ interface Parts {
 
 /** Everything beside requests and pools, until told to stop. @returns why the daemon cannot run. */
 async function attend(parts: Parts, stop: AbortSignal): Promise<Outcome> {
-  const { values, client, table, pools, daemon, metrics, log } = parts;
+  const { values, table, pools, pods, daemon, metrics, log } = parts;
   const { store } = daemon;
   const nodeName = values["node-name"];
   const plugin = new PluginInstallation(values, false, log.named("install"));
-  const pods = new PodWatch({ client, nodeName, log: log.named("pods") });
   const rebuild = new Rebuild({
     store,
     pools: { known: pools.known(), all: () => table.all() },

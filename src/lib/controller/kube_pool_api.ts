@@ -4,8 +4,9 @@ import type { NodeInfo } from "../api/selector.ts";
 import { type AnyPoolStatus, API_VERSION, type PoolObject } from "../api/types.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { KubeError } from "../kube/error.ts";
+import { listAll } from "../kube/list_all.ts";
 import type { KubeObject, Resource } from "../kube/object.ts";
-import { fail, ok, type Result } from "../result.ts";
+import { ok, type Result } from "../result.ts";
 import type { PodObject } from "./pod_use.ts";
 import type { PoolApi, StoredStatus } from "./pool_api.ts";
 
@@ -15,8 +16,6 @@ const PODS: Resource = { group: "", version: "v1", plural: "pods" };
 
 /** Milliseconds that one request may take. */
 const TIMEOUT_MS = 10_000;
-/** Pods asked for at once. */
-const PAGE = 500;
 
 /** Asks an API server about the pools of one namespace. */
 export class KubePoolApi implements PoolApi {
@@ -35,21 +34,12 @@ export class KubePoolApi implements PoolApi {
   }
 
   async podsOn(nodeName: string, signal: AbortSignal): Promise<Result<readonly PodObject[], KubeError>> {
-    const pods: PodObject[] = [];
-    let next: string | undefined;
-    do {
-      const page = await this.#client.list<KubeObject & PodObject>(PODS, {
-        fieldSelector: `spec.nodeName=${nodeName}`,
-        limit: PAGE,
-        continue: next,
-        signal,
-        timeoutMs: TIMEOUT_MS,
-      });
-      if (!page.ok) return fail(page.error);
-      pods.push(...page.value.items);
-      next = page.value.continue;
-    } while (next !== undefined);
-    return ok(pods);
+    return listAll<KubeObject & PodObject, PodObject>(this.#client, PODS, {
+      fieldSelector: `spec.nodeName=${nodeName}`,
+      keep: ({ metadata, status }) => ({ metadata, ...(status && { status }) }),
+      signal,
+      timeoutMs: TIMEOUT_MS,
+    });
   }
 
   async putStatus(

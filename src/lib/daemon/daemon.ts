@@ -4,13 +4,14 @@ import type { PoolKind } from "../api/types.ts";
 import type { Log } from "../observe/log.ts";
 import { ok, type Result } from "../result.ts";
 import { grpcService } from "../rpc/definition.ts";
-import { DaemonServiceDefinition } from "../rpc/generated/daemon.ts";
+import { DaemonServiceDefinition, type PodView } from "../rpc/generated/daemon.ts";
 import { IPAMServiceDefinition } from "../rpc/generated/node.ts";
 import { describeEndpoint, type Endpoint } from "../rpc/server/endpoint.ts";
 import { DaemonService } from "../rpc/server/inspection.ts";
 import { type DurableLedger, IpamService } from "../rpc/server/ipam.ts";
 import { listen } from "../rpc/server/listen.ts";
 import { type Method, type Outcome, unary } from "../rpc/server/unary.ts";
+import { addressView } from "./address_view.ts";
 import type { PoolTable } from "./pool_table.ts";
 import { poolView } from "./pool_view.ts";
 
@@ -40,6 +41,8 @@ export interface DaemonOptions {
   /** The store, opened: its lock is held before the socket is taken (R13). */
   readonly store: DurableLedger;
   readonly pools: PoolTable;
+  /** The unfinished pods on this node, for inspect; undefined while, or where, they are not known. */
+  readonly podViews?: (() => readonly PodView[] | undefined) | undefined;
   /** Serve requests that name no pod (standalone). */
   readonly podOptional: boolean;
   readonly allowStaticInOtherBlocks: boolean;
@@ -87,6 +90,8 @@ function addServices(server: Server, options: DaemonOptions): void {
     nodeName: options.nodeName,
     notReady: (kind, names) => notReady(kind, names, options),
     poolViews: () => [...options.pools.all()].map((pool) => poolView(pool, store.ledger)),
+    podViews: () => options.podViews?.(),
+    addressViews: (address) => [...options.pools.all()].flatMap((pool) => addressView(pool, address)),
   });
   const observe = (outcome: Outcome): void => {
     options.answered?.(outcome);
@@ -103,6 +108,8 @@ function addServices(server: Server, options: DaemonOptions): void {
     getStatus: handler("GetStatus", (request) => daemon.getStatus(request)),
     listPools: handler("ListPools", () => daemon.listPools()),
     listReservations: handler("ListReservations", (request) => daemon.listReservations(request)),
+    listPods: handler("ListPods", (request) => daemon.listPods(request)),
+    describeAddress: handler("DescribeAddress", (request) => daemon.describeAddress(request)),
   });
 }
 

@@ -7,7 +7,7 @@ import type { Ledger } from "../reservations/ledger.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { parseEndpoint } from "../rpc/server/endpoint.ts";
 import type { Outcome } from "../rpc/server/unary.ts";
-import type { Daemon } from "./daemon.ts";
+import type { Daemon, DaemonOptions } from "./daemon.ts";
 import type { DAEMON_FLAGS } from "./flags.ts";
 import type { PoolTable } from "./pool_table.ts";
 
@@ -16,6 +16,8 @@ export interface OpenDaemonOptions {
   readonly values: FlagValues<typeof DAEMON_FLAGS>;
   /** Whoever knows the pools puts them there. */
   readonly pools: PoolTable;
+  /** The unfinished pods on this node, for inspect. */
+  readonly podViews?: DaemonOptions["podViews"];
   /** Serve requests that name no pod (standalone). */
   readonly podOptional: boolean;
   /** Whether the role finds out which addresses are in use when the store is new or damaged. Default false. */
@@ -70,6 +72,7 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<Result<Ope
     endpoint: endpoint.value,
     store,
     pools: options.pools,
+    podViews: options.podViews,
     podOptional: options.podOptional,
     allowStaticInOtherBlocks: values["allow-static-ip-in-other-blocks"],
     log: log.named("daemon"),

@@ -8,10 +8,15 @@ import { type KubeError, localError } from "./error.ts";
 
 const TOKEN_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
+/** Names of contexts in a message. */
+const SHOWN_CONTEXTS = 10;
+
 /** Where a configuration is looked for. */
 export interface ConfigSources {
   /** The path of a kubeconfig that was asked for by name. */
   readonly path?: string | undefined;
+  /** The context to use of it. Default: its current one. */
+  readonly context?: string | undefined;
   /** The environment: KUBECONFIG, KUBERNETES_SERVICE_HOST and HOME are read. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -22,13 +27,16 @@ export interface ConfigSources {
  *
  * @returns the error `credentials` when none is there or it cannot be read.
  */
-export function loadConfig({ path, env }: ConfigSources): Result<KubeConfig, KubeError> {
+export function loadConfig({ path, context, env }: ConfigSources): Result<KubeConfig, KubeError> {
   const files = path ? [path] : (env.KUBECONFIG ?? "").split(":").filter((file) => file !== "");
   const inCluster = Boolean(env.KUBERNETES_SERVICE_HOST) && existsSync(TOKEN_FILE);
   const home = join(env.HOME ?? "/", ".kube/config");
   if (files.length === 0 && !inCluster && existsSync(home)) files.push(home);
   try {
-    if (files.length > 0) return checked(fromFiles(path ? files : files.filter(existsSync)), files.join(":"));
+    if (files.length > 0) {
+      const config = fromFiles(path ? files : files.filter(existsSync));
+      return context ? inContext(config, context, files.join(":")) : checked(config, files.join(":"));
+    }
     if (!inCluster) {
       return fail(localError("credentials", "no API server is configured: give --kubeconfig, or run in a pod"));
     }
@@ -38,6 +46,16 @@ export function loadConfig({ path, env }: ConfigSources): Result<KubeConfig, Kub
   } catch (error) {
     return fail(localError("credentials", `the kubeconfig ${files.join(":")} cannot be read: ${text(error)}`));
   }
+}
+
+function inContext(config: KubeConfig, context: string, source: string): Result<KubeConfig, KubeError> {
+  const names = config.getContexts().map(({ name }) => name);
+  if (!names.includes(context)) {
+    const known = names.length === 0 ? "it has none" : `it has ${names.slice(0, SHOWN_CONTEXTS).join(", ")}`;
+    return fail(localError("credentials", `${source} has no context ${JSON.stringify(context)}: ${known}`));
+  }
+  config.setCurrentContext(context);
+  return checked(config, source);
 }
 
 function fromFiles(files: readonly string[]): KubeConfig {

@@ -3,7 +3,7 @@ import * as assert from "uvu/assert";
 import { Ledger } from "../../../src/lib/reservations/ledger.ts";
 import type { Reservation } from "../../../src/lib/reservations/reservation.ts";
 import { fail, ok } from "../../../src/lib/result.ts";
-import { DaemonService } from "../../../src/lib/rpc/server/inspection.ts";
+import { DaemonService, type DaemonState } from "../../../src/lib/rpc/server/inspection.ts";
 
 function reservation(index: number, more: Partial<Reservation> = {}): Reservation {
   return {
@@ -20,10 +20,11 @@ function reservation(index: number, more: Partial<Reservation> = {}): Reservatio
   };
 }
 
-function service(reservations: readonly Reservation[]): DaemonService {
+function service(reservations: readonly Reservation[], state: Partial<DaemonState> = {}): DaemonService {
   const { ledger } = Ledger.load({ reservations, pools: [] });
   const store = { ledger, commit: async () => ok(undefined), admitsReservations: () => ok(undefined) };
-  return new DaemonService(store, { nodeName: "node-1", notReady: () => [], poolViews: () => [] });
+  const nothing = { notReady: () => [], poolViews: () => [], podViews: () => undefined, addressViews: () => [] };
+  return new DaemonService(store, { nodeName: "node-1", ...nothing, ...state });
 }
 
 const everything = { pageSize: 0, pageToken: "", containerId: "", ifname: "" };
@@ -87,6 +88,29 @@ test("an attachment's own reservations can be asked for", async () => {
 test("a reservation of nobody shows no pod", async () => {
   const [view] = (await list(service([reservation(1, { owner: { type: "none" } })]), {})).reservations;
   assert.equal([view?.podNamespace, view?.podName, view?.podUid], ["", "", ""]);
+});
+
+test("pods come in pages; where they are not known, that is said", async () => {
+  const pods = ["a", "b", "c"].map((name) => ({ namespace: "shop", name, uid: name, interfaces: [] }));
+  const daemon = service([], { podViews: () => pods });
+  const page = async (pageToken: string) => {
+    const answer = await daemon.listPods({ pageSize: 2, pageToken });
+    if (!answer.ok) throw new Error(answer.error.message);
+    return [answer.value.known, answer.value.pods.map(({ name }) => name), answer.value.nextPageToken];
+  };
+  assert.equal(await page(""), [true, ["a", "b"], "2"]);
+  assert.equal(await page("2"), [true, ["c"], ""]);
+  assert.equal(await page("9007199254740991"), [true, [], ""]);
+  assert.equal(
+    await service([]).listPods({ pageSize: 0, pageToken: "" }),
+    ok({ pods: [], nextPageToken: "", known: false }),
+  );
+  assert.is((await daemon.listPods({ pageSize: 0, pageToken: "-1" })).ok, false);
+});
+
+test("what is no address is not described", async () => {
+  const answer = await service([]).describeAddress({ address: "10.0.0" });
+  assert.equal(answer, fail({ status: "InvalidArgument", message: "address is no IP address" }));
 });
 
 test("GC frees what was made under the network's name and is not valid, and nothing else", async () => {

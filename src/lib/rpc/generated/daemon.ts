@@ -106,6 +106,60 @@ export interface ReservationView {
   createdAt: string;
 }
 
+export interface ListPodsRequest {
+  /** Largest number of pods in the answer; 0: the daemon's choice. */
+  pageSize: number;
+  /** From the answer before, or empty. */
+  pageToken: string;
+}
+
+export interface ListPodsResponse {
+  /** Those that have not finished. */
+  pods: PodView[];
+  /** Empty on the last page. */
+  nextPageToken: string;
+  /** Whether the daemon knows the pods: not without an API server, nor before it has answered once. */
+  known: boolean;
+}
+
+export interface PodView {
+  namespace: string;
+  name: string;
+  /** As the plugin knows the pod. */
+  uid: string;
+  interfaces: PodInterface[];
+}
+
+/** One interface of the pod's network-status annotation, the cluster's own network left out. */
+export interface PodInterface {
+  /** Name of the network, mostly namespace/name. */
+  network: string;
+  ifname: string;
+  addresses: string[];
+}
+
+export interface DescribeAddressRequest {
+  address: string;
+}
+
+export interface DescribeAddressResponse {
+  /** One for each pool whose network has the address. */
+  pools: AddressView[];
+}
+
+export interface AddressView {
+  poolKind: string;
+  pool: string;
+  /** The network that addresses are given with: the subnet of an IPPool, this node's own prefix of a CIDRPool. */
+  network: string;
+  /** Whether it lies in this node's block. */
+  inBlock: boolean;
+  /** First address of the other node's block that it lies in, or empty. */
+  otherBlock: string;
+  /** What keeps it from being given in turn: network, broadcast, gateway, excluded, excludedByIndex. */
+  roles: string[];
+}
+
 function createBaseCollectGarbageRequest(): CollectGarbageRequest {
   return { network: "", validAttachments: [] };
 }
@@ -1135,6 +1189,547 @@ export const ReservationView: MessageFns<ReservationView> = {
   },
 };
 
+function createBaseListPodsRequest(): ListPodsRequest {
+  return { pageSize: 0, pageToken: "" };
+}
+
+export const ListPodsRequest: MessageFns<ListPodsRequest> = {
+  encode(message: ListPodsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPodsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPodsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListPodsRequest>, I>>(base?: I): ListPodsRequest {
+    return ListPodsRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListPodsRequest>, I>>(object: I): ListPodsRequest {
+    const message = createBaseListPodsRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseListPodsResponse(): ListPodsResponse {
+  return { pods: [], nextPageToken: "", known: false };
+}
+
+export const ListPodsResponse: MessageFns<ListPodsResponse> = {
+  encode(message: ListPodsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.pods) {
+      PodView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.known !== false) {
+      writer.uint32(24).bool(message.known);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPodsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPodsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pods.push(PodView.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.known = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<ListPodsResponse>, I>>(base?: I): ListPodsResponse {
+    return ListPodsResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<ListPodsResponse>, I>>(object: I): ListPodsResponse {
+    const message = createBaseListPodsResponse();
+    message.pods = object.pods?.map((e) => PodView.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.known = object.known ?? false;
+    return message;
+  },
+};
+
+function createBasePodView(): PodView {
+  return { namespace: "", name: "", uid: "", interfaces: [] };
+}
+
+export const PodView: MessageFns<PodView> = {
+  encode(message: PodView, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.namespace !== "") {
+      writer.uint32(10).string(message.namespace);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.uid !== "") {
+      writer.uint32(26).string(message.uid);
+    }
+    for (const v of message.interfaces) {
+      PodInterface.encode(v!, writer.uint32(34).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PodView {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePodView();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.namespace = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.uid = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.interfaces.push(PodInterface.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PodView>, I>>(base?: I): PodView {
+    return PodView.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PodView>, I>>(object: I): PodView {
+    const message = createBasePodView();
+    message.namespace = object.namespace ?? "";
+    message.name = object.name ?? "";
+    message.uid = object.uid ?? "";
+    message.interfaces = object.interfaces?.map((e) => PodInterface.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBasePodInterface(): PodInterface {
+  return { network: "", ifname: "", addresses: [] };
+}
+
+export const PodInterface: MessageFns<PodInterface> = {
+  encode(message: PodInterface, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.network !== "") {
+      writer.uint32(10).string(message.network);
+    }
+    if (message.ifname !== "") {
+      writer.uint32(18).string(message.ifname);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PodInterface {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePodInterface();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.ifname = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<PodInterface>, I>>(base?: I): PodInterface {
+    return PodInterface.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<PodInterface>, I>>(object: I): PodInterface {
+    const message = createBasePodInterface();
+    message.network = object.network ?? "";
+    message.ifname = object.ifname ?? "";
+    message.addresses = object.addresses?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseDescribeAddressRequest(): DescribeAddressRequest {
+  return { address: "" };
+}
+
+export const DescribeAddressRequest: MessageFns<DescribeAddressRequest> = {
+  encode(message: DescribeAddressRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeAddressRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeAddressRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DescribeAddressRequest>, I>>(base?: I): DescribeAddressRequest {
+    return DescribeAddressRequest.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DescribeAddressRequest>, I>>(object: I): DescribeAddressRequest {
+    const message = createBaseDescribeAddressRequest();
+    message.address = object.address ?? "";
+    return message;
+  },
+};
+
+function createBaseDescribeAddressResponse(): DescribeAddressResponse {
+  return { pools: [] };
+}
+
+export const DescribeAddressResponse: MessageFns<DescribeAddressResponse> = {
+  encode(message: DescribeAddressResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.pools) {
+      AddressView.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeAddressResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeAddressResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pools.push(AddressView.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<DescribeAddressResponse>, I>>(base?: I): DescribeAddressResponse {
+    return DescribeAddressResponse.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<DescribeAddressResponse>, I>>(object: I): DescribeAddressResponse {
+    const message = createBaseDescribeAddressResponse();
+    message.pools = object.pools?.map((e) => AddressView.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAddressView(): AddressView {
+  return { poolKind: "", pool: "", network: "", inBlock: false, otherBlock: "", roles: [] };
+}
+
+export const AddressView: MessageFns<AddressView> = {
+  encode(message: AddressView, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.poolKind !== "") {
+      writer.uint32(10).string(message.poolKind);
+    }
+    if (message.pool !== "") {
+      writer.uint32(18).string(message.pool);
+    }
+    if (message.network !== "") {
+      writer.uint32(26).string(message.network);
+    }
+    if (message.inBlock !== false) {
+      writer.uint32(32).bool(message.inBlock);
+    }
+    if (message.otherBlock !== "") {
+      writer.uint32(42).string(message.otherBlock);
+    }
+    for (const v of message.roles) {
+      writer.uint32(50).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AddressView {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAddressView();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.poolKind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pool = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.network = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.inBlock = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.otherBlock = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.roles.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  create<I extends Exact<DeepPartial<AddressView>, I>>(base?: I): AddressView {
+    return AddressView.fromPartial(base ?? ({} as any));
+  },
+  fromPartial<I extends Exact<DeepPartial<AddressView>, I>>(object: I): AddressView {
+    const message = createBaseAddressView();
+    message.poolKind = object.poolKind ?? "";
+    message.pool = object.pool ?? "";
+    message.network = object.network ?? "";
+    message.inBlock = object.inBlock ?? false;
+    message.otherBlock = object.otherBlock ?? "";
+    message.roles = object.roles?.map((e) => e) || [];
+    return message;
+  },
+};
+
 export type DaemonServiceDefinition = typeof DaemonServiceDefinition;
 export const DaemonServiceDefinition = {
   name: "DaemonService",
@@ -1173,6 +1768,24 @@ export const DaemonServiceDefinition = {
       requestType: ListReservationsRequest as typeof ListReservationsRequest,
       requestStream: false,
       responseType: ListReservationsResponse as typeof ListReservationsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** The pods on this node as they say of themselves which addresses they have, in pages. */
+    listPods: {
+      name: "ListPods",
+      requestType: ListPodsRequest as typeof ListPodsRequest,
+      requestStream: false,
+      responseType: ListPodsResponse as typeof ListPodsResponse,
+      responseStream: false,
+      options: {},
+    },
+    /** What an address is in each of the pools. */
+    describeAddress: {
+      name: "DescribeAddress",
+      requestType: DescribeAddressRequest as typeof DescribeAddressRequest,
+      requestStream: false,
+      responseType: DescribeAddressResponse as typeof DescribeAddressResponse,
       responseStream: false,
       options: {},
     },

@@ -1,17 +1,23 @@
 /** nvipam.daemon.v1.DaemonService: CNI GC and STATUS, and the read-only views of `nv-ipam inspect`. */
 import type { PoolKind } from "../../api/types.ts";
 import { parseInteger } from "../../flags/scalars.ts";
-import { formatAddress } from "../../ip/address.ts";
+import { type Address, formatAddress, parseAddress } from "../../ip/address.ts";
 import type { Reservation } from "../../reservations/reservation.ts";
 import { fail, ok, type Result } from "../../result.ts";
 import type {
+  AddressView,
   CollectGarbageRequest,
   CollectGarbageResponse,
+  DescribeAddressRequest,
+  DescribeAddressResponse,
   GetStatusRequest,
   GetStatusResponse,
+  ListPodsRequest,
+  ListPodsResponse,
   ListPoolsResponse,
   ListReservationsRequest,
   ListReservationsResponse,
+  PodView,
   PoolView,
   ReservationView,
 } from "../generated/daemon.ts";
@@ -25,9 +31,13 @@ export interface DaemonState {
   notReady(kind: PoolKind, pools: readonly string[]): readonly string[];
   /** The pools as this node serves them. */
   poolViews(): readonly PoolView[];
+  /** The unfinished pods on this node; undefined where they are not known. */
+  podViews(): readonly PodView[] | undefined;
+  /** What the address is in each pool whose network has it. */
+  addressViews(address: Address): readonly AddressView[];
 }
 
-/** Reservations in one answer at most, whatever was asked for. */
+/** Reservations, or pods, in one answer at most, whatever was asked for. */
 const MAX_PAGE = 1000;
 
 /** Pools that one STATUS asks about. */
@@ -68,18 +78,44 @@ export class DaemonService {
 
   /** One page of the reservations. */
   async listReservations(request: ListReservationsRequest): Promise<Result<ListReservationsResponse, Refusal>> {
-    const limit = request.pageSize > 0 ? Math.min(request.pageSize, MAX_PAGE) : MAX_PAGE;
-    const from = request.pageToken === "" ? 0 : parseInteger(request.pageToken);
-    if (from === undefined || from < 0)
-      return fail({ status: "InvalidArgument", message: "page_token is not one of ours" });
+    const asked = readPage(request);
+    if (!asked.ok) return asked;
     const page = this.#store.ledger.list({
-      from,
-      limit,
+      ...asked.value,
       containerID: request.containerId === "" ? undefined : request.containerId,
       ifname: request.ifname === "" ? undefined : request.ifname,
     });
     return ok({ reservations: page.reservations.map(reservationView), nextPageToken: String(page.next ?? "") });
   }
+
+  /** One page of the pods. */
+  async listPods(request: ListPodsRequest): Promise<Result<ListPodsResponse, Refusal>> {
+    const asked = readPage(request);
+    if (!asked.ok) return asked;
+    const { from, limit } = asked.value;
+    const pods = this.#daemon.podViews();
+    const next = from + limit < (pods?.length ?? 0) ? String(from + limit) : "";
+    return ok({ pods: pods?.slice(from, from + limit) ?? [], nextPageToken: next, known: pods !== undefined });
+  }
+
+  /** What an address is in the pools. */
+  async describeAddress(request: DescribeAddressRequest): Promise<Result<DescribeAddressResponse, Refusal>> {
+    const address = parseAddress(request.address);
+    if (address === undefined) return fail({ status: "InvalidArgument", message: "address is no IP address" });
+    return ok({ pools: [...this.#daemon.addressViews(address)] });
+  }
+}
+
+/** Which part of a list is asked for. */
+function readPage(request: {
+  readonly pageSize: number;
+  readonly pageToken: string;
+}): Result<{ from: number; limit: number }, Refusal> {
+  const limit = request.pageSize > 0 ? Math.min(request.pageSize, MAX_PAGE) : MAX_PAGE;
+  const from = request.pageToken === "" ? 0 : parseInteger(request.pageToken);
+  if (from === undefined || from < 0)
+    return fail({ status: "InvalidArgument", message: "page_token is not one of ours" });
+  return ok({ from, limit });
 }
 
 /** A reservation as inspect shows it. */
