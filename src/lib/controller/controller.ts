@@ -88,10 +88,14 @@ export class Controller {
     return this.#leading?.queue.depth ?? 0;
   }
 
-  /** What has not been read yet, by name; undefined when all has. */
+  /** What has not been read yet, by name, and what the API server said against it; undefined when all has. */
   get missing(): string | undefined {
-    const missing = Object.entries(this.#reflectors).filter(([, { hasSynced }]) => !hasSynced);
-    return missing.length === 0 ? undefined : `${missing.map(([name]) => name).join(", ")} not read yet`;
+    const missing = Object.keys(this.#reflectors).filter((name) => this.#reflectors[name]?.hasSynced === false);
+    if (missing.length === 0) return undefined;
+    const troubles = this.#watches
+      .filter(({ resource }) => missing.includes(resource))
+      .flatMap((each) => each.trouble ?? []);
+    return [`${missing.join(", ")} not read yet`, ...troubles].join(": ");
   }
 
   /** Resolves when everything was read once, or the signal is aborted; never rejects. */
@@ -126,7 +130,10 @@ export class Controller {
     const queue: WorkQueue = new WorkQueue({
       work: (key, workSignal) => this.#work(reconciler, queue, key, workSignal),
       concurrency: AT_ONCE,
-      onError: (key, error) => log.error("A pool could not be looked at", { pool: key, err: error }),
+      onError: (key, error) => {
+        log.error("A pool could not be looked at", { pool: key, err: error });
+        this.#options.observer?.reconciled(key, 0, "failed");
+      },
     });
     const add = (key: string): void => queue.add(key);
     const nodeBurst = new Burst(NODE_BURST, add);
