@@ -5,7 +5,7 @@ import type { PoolKind, PoolObject } from "../api/types.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { KubeObject, ObjectMeta } from "../kube/object.ts";
 import { type Outcome, WorkQueue } from "../kube/queue.ts";
-import { Reflector, type ReflectorObserver } from "../kube/reflector.ts";
+import { Reflector } from "../kube/reflector.ts";
 import type { Stored } from "../kube/store.ts";
 import { WatchLog } from "../kube/watch_log.ts";
 import type { Log } from "../observe/log.ts";
@@ -190,7 +190,8 @@ export class Controller {
 
   #reflectPools(kind: PoolKind): Reflector<KubeObject, PoolEntry> {
     const { client, namespace } = this.#options;
-    const reflector = new Reflector<KubeObject, PoolEntry>({
+    const watchLog = this.#observe(POOL_RESOURCES[kind].plural);
+    const reflector: Reflector<KubeObject, PoolEntry> = new Reflector<KubeObject, PoolEntry>({
       client,
       resource: POOL_RESOURCES[kind],
       namespace,
@@ -198,7 +199,16 @@ export class Controller {
         metadata: metadataOf(object.metadata.name, object.metadata.resourceVersion),
         pool: this.view.read(kind, object),
       }),
-      observer: this.#observe(POOL_RESOURCES[kind].plural),
+      observer: {
+        failed: (during, error, waitMs) => watchLog.failed(during, error, waitMs),
+        recovered: () => watchLog.recovered(),
+        listed: (count) => {
+          for (const { pool } of reflector.store.values()) {
+            if (pool !== undefined) this.#leading?.poolBurst.add(this.view.setListed(pool));
+          }
+          watchLog.listed(count);
+        },
+      },
     });
     reflector.store.subscribe((change) => {
       const concerned =
@@ -210,7 +220,7 @@ export class Controller {
     return reflector;
   }
 
-  #observe(resource: string): ReflectorObserver {
+  #observe(resource: string): WatchLog {
     const watchLog = new WatchLog(resource, this.#options.log);
     this.#watches.push(watchLog);
     return watchLog;
