@@ -27,6 +27,7 @@ const SOURCES = {
   openssl: "apt-get install openssl",
   ping: "apt-get install iputils-ping",
   promparse: "scripts/peers/prometheus",
+  promql: "scripts/peers/prometheus",
   ptp: "scripts/peers/cni",
   runc: "apt-get install runc",
   script: "apt-get install bsdutils",

@@ -1,8 +1,9 @@
 /** docs/metrics.md is what the roles show: every metric, with its type, labels and text, and no other. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { type Documented, documented, ROLES, type Role } from "../monitoring/_documented.ts";
+import { firing, panelQueries } from "../monitoring/_manifests.ts";
+import { promql } from "../monitoring/_promql.ts";
 import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
 import { ControllerProcess } from "./_controller.ts";
 import { NodeDaemon } from "./_node.ts";
@@ -12,9 +13,6 @@ import { type Exposed, type MetricFamily, parseExposition } from "./_promparse.t
 const { server, client } = await startWith(installCrds);
 const test = suite("metrics");
 test.after(() => server.remove());
-
-const ROLES = ["controller", "node", "standalone"] as const;
-type Role = (typeof ROLES)[number];
 
 const METRICS_FLAG = "--metrics-bind-address=127.0.0.1:0";
 const SPEC = { subnet: "10.0.0.0/24", perNodeBlockSize: 4, gateway: "10.0.0.1" };
@@ -34,7 +32,9 @@ async function exposeAll(): Promise<Readonly<Record<Role, string>>> {
   let controller: ControllerProcess | undefined;
   try {
     await pools.addNode("node-1");
-    must(await pools.create("IPPool", "pool1", SPEC));
+    // For a condition beside Ready.
+    const metadata = { annotations: { "nv-ipam.nvidia.com/allow-reallocation": "true" } };
+    must(await pools.create("IPPool", "pool1", SPEC, { metadata }));
     controller = await ControllerProcess.start({ kubeconfig, namespace });
     await pools.untilBlocks("IPPool", "pool1", ["node-1 10.0.0.1-10.0.0.4"]);
     await node.start();
@@ -71,27 +71,6 @@ async function scrape(log: string): Promise<string> {
   return answer.text();
 }
 
-interface Documented extends Pick<MetricFamily, "name" | "type" | "help"> {
-  /** Sorted and joined by commas. */
-  readonly labels: string;
-  readonly roles: readonly Role[];
-}
-
-const documented: readonly Documented[] = [
-  ...readFileSync(join(import.meta.dirname, "../../docs/metrics.md"), "utf8").matchAll(
-    /^\| `(\w+)` \| (.*) \| (.*) \| (.*) \| (.*) \|$/gm,
-  ),
-].map(([, name = "", type = "", labels = "", help = "", where = ""]) => ({
-  name,
-  type,
-  help,
-  labels: [...labels.matchAll(/`(\w+)`/g)]
-    .map(([, label]) => label)
-    .sort()
-    .join(),
-  roles: where === "all" ? ROLES : ROLES.filter((role) => where.split(", ").includes(role)),
-}));
-
 for (const role of ROLES) {
   let found: Exposed = { families: [], problems: [] };
 
@@ -112,7 +91,7 @@ for (const role of ROLES) {
     for (const family of found.families) {
       const { name, type, help, labels } = family;
       const listed = documented.find((row) => row.name === name);
-      assert.equal({ name, type, help, labels }, { ...pick(listed), labels: [listed?.labels ?? ""] });
+      assert.equal({ name, type, help, labels }, { ...pick(listed), labels: [listed?.labels.join() ?? ""] });
     }
   });
 
@@ -131,6 +110,32 @@ for (const role of ROLES) {
   });
 }
 
+/** The targets as they are for an hour, in which a reading each minute finds the same. */
+const scrapes = ROLES.flatMap((role) =>
+  Array.from({ length: 61 }, (_, minute) => ({
+    time: minute * 60,
+    labels: { job: `kube-system/nv-ipam-${role}`, instance: role },
+    text: exposed[role],
+  })),
+);
+
+test("where all is well no alert fires", () => {
+  assert.equal(firing({ scrapes }, 3600), []);
+});
+
+/** Panels that are empty where all is well. */
+const OF_TROUBLE = ["Why pools are not ready", "Refused"];
+
+test("every panel of the dashboard has something to show of them", () => {
+  const asked = panelQueries("5m").filter(({ title }) => !OF_TROUBLE.includes(title));
+  const queries = asked.map(({ expr }) => ({ expr, start: 3600, end: 3600, step: 1 }));
+  const { results } = promql({ scrapes, queries });
+  assert.equal(
+    asked.filter((_, index) => results[index]?.series.length === 0).map(({ title }) => title),
+    [],
+  );
+});
+
 /** What labels there may be: each of few values, or one a pool. */
 const LABELS: ReadonlySet<string> = new Set([
   "code",
@@ -144,6 +149,7 @@ const LABELS: ReadonlySet<string> = new Set([
   "reason",
   "resource",
   "state",
+  "type",
   "version",
 ]);
 

@@ -37,6 +37,7 @@ test("metrics say what the pools are like, by kind and name", async () => {
     'nvipam_pool_ready{kind="IPPool",pool="pool1",reason="NoFreeBlocks"} 0',
     'nvipam_pool_ready{kind="CIDRPool",pool="pool2",reason="BlocksDealt"} 1',
     'nvipam_pool_overlaps{kind="CIDRPool",pool="pool2"} 1',
+    'nvipam_pool_condition{kind="CIDRPool",pool="pool2",type="OverlapsPool"} 1',
     'nvipam_pool_status_writes_total{kind="IPPool",pool="pool1"} 1',
     'nvipam_reconcile_errors_total{kind="IPPool"} 1',
     'nvipam_watch_restarts_total{resource="nodes"} 1',

@@ -99,6 +99,18 @@ function showPools(shown: Exposition, view: ClusterView): void {
       return [{ ...poolLabels(pool), reason: found?.reason ?? "Unknown" }, found?.status === "True" ? 1 : 0];
     }),
   );
+  const conditions: MetricText<"kind" | "pool" | "type"> = {
+    name: "nvipam_pool_condition",
+    help: "1 for each condition beside Ready that the pool has",
+    labelNames: [...POOL, "type"],
+  };
+  shown.series(conditions, function* () {
+    for (const pool of view.pools()) {
+      for (const { type, status } of pool.status?.conditions ?? []) {
+        if (type !== "Ready" && status === "True") yield [{ ...poolLabels(pool), type }, 1];
+      }
+    }
+  });
 }
 
 function poolLabels({ kind, metadata }: PoolObject): { kind: string; pool: string } {
