@@ -14,30 +14,55 @@ export function roleNames(): string[] {
   return files.map((file) => basename(file, ".ts")).filter((name) => name !== "cni");
 }
 
+const SMALL = { minify: true };
+/** Identifiers keep their names: packages look at the names of classes. */
+const WITH_NAMES = { minifyWhitespace: true, minifySyntax: true };
+
 /** Bundles src/boot.ts, the first script. */
-export function bundleBoot(info: BuildInfo): Promise<string> {
-  return bundle("src/boot.ts", info, { minify: true });
+export async function bundleBoot(info: BuildInfo): Promise<string> {
+  return (await bundle("src/boot.ts", info, SMALL)).code;
 }
 
 /** Bundles src/main.ts, which is loaded at each start. */
-export function bundleMain(info: BuildInfo): Promise<string> {
-  return bundle("src/main.ts", info, { minify: true });
+export async function bundleMain(info: BuildInfo): Promise<string> {
+  return (await bundle("src/main.ts", info, SMALL)).code;
 }
 
-/** Bundles every role. Identifiers keep their names: packages look at the names of classes. */
+/** Bundles every role. */
 export async function bundleRoles(info: BuildInfo): Promise<ReadonlyMap<string, string>> {
-  const options = { minifyWhitespace: true, minifySyntax: true };
   const names = roleNames();
-  const bundles = await Promise.all(names.map((name) => bundle(`src/modes/${name}.ts`, info, options)));
-  return new Map(names.map((name, index) => [name, bundles[index] ?? ""]));
+  const bundles = await Promise.all(names.map((name) => bundle(roleEntry(name), info, WITH_NAMES)));
+  return new Map(names.map((name, index) => [name, bundles[index]?.code ?? ""]));
 }
 
-async function bundle(entry: string, info: BuildInfo, options: BuildOptions): Promise<string> {
-  const { outputFiles = [], warnings } = await build({
+/** The files of which something is in the executable, by their paths in the project. */
+export async function bundledFiles(info: BuildInfo): Promise<ReadonlySet<string>> {
+  const scripts = ["src/boot.ts", "src/main.ts"].map((entry) => bundle(entry, info, SMALL));
+  const roles = roleNames().map((name) => bundle(roleEntry(name), info, WITH_NAMES));
+  return new Set((await Promise.all([...scripts, ...roles])).flatMap(({ files }) => files));
+}
+
+function roleEntry(name: string): string {
+  return `src/modes/${name}.ts`;
+}
+
+interface Bundle {
+  readonly code: string;
+  readonly files: readonly string[];
+}
+
+async function bundle(entry: string, info: BuildInfo, options: BuildOptions): Promise<Bundle> {
+  const {
+    outputFiles = [],
+    metafile,
+    warnings,
+  } = await build({
     absWorkingDir: ROOT,
     entryPoints: [entry],
     bundle: true,
     write: false,
+    outdir: "dist",
+    metafile: true,
     plugins: [leftOut(ROOT)],
     platform: "node",
     target: "node24",
@@ -52,7 +77,8 @@ async function bundle(entry: string, info: BuildInfo, options: BuildOptions): Pr
   });
   const code = outputFiles[0]?.text;
   if (code === undefined || warnings.length > 0) throw new Error(`${entry} was not bundled without warnings`);
-  return code;
+  const inputs = Object.values(metafile?.outputs ?? {}).flatMap((output) => Object.entries(output.inputs));
+  return { code, files: inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file) };
 }
 
 /** The version of package.json, and the commit of the checkout that the sources lie in. */
