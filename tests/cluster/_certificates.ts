@@ -6,7 +6,7 @@ import { need } from "../_need.ts";
 
 const OPENSSL = need("openssl");
 
-/** Files of a certificate that signs itself, for 127.0.0.1 and localhost. */
+/** Files of a certificate that signs itself, for 127.0.0.1 and localhost unless it says otherwise. */
 export interface CertificateFiles {
   readonly certFile: string;
   readonly keyFile: string;
@@ -14,13 +14,17 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-/** Makes a certificate in the directory; its subject and the files carry the name. */
-export function makeCertificate(directory: string, name: string): CertificateFiles {
+/** Makes a certificate in the directory; its subject and the files carry the name. @param names that it is for. */
+export function makeCertificate(
+  directory: string,
+  name: string,
+  names = ["IP:127.0.0.1", "DNS:localhost"],
+): CertificateFiles {
   const certFile = join(directory, `${name}.crt`);
   const keyFile = join(directory, `${name}.key`);
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  const names = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"];
+  const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${names.join(",")}`];
   const files = ["-keyout", keyFile, "-out", certFile];
-  execFileSync(OPENSSL, ["req", "-x509", ...curve, "-days", "2", ...names, ...files], { stdio: "ignore" });
+  execFileSync(OPENSSL, ["req", "-x509", ...curve, "-days", "2", ...subject, ...files], { stdio: "ignore" });
   return { certFile, keyFile, cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
 }

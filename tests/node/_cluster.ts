@@ -1,17 +1,18 @@
 /** A whole cluster on this machine: API server, controllers, and nodes with real container runtimes. */
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { PoolItem } from "../../src/lib/inspect/report.ts";
 import type { KubeClient } from "../../src/lib/kube/client.ts";
 import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
 import { ADMIN_TOKEN, ApiServer } from "../cluster/_api_server.ts";
-import { installCrds, type Kind, must, Pools, until } from "../cluster/_pools.ts";
+import { type Kind, must, Pools, until } from "../cluster/_pools.ts";
 import { cgroupPrefix, makeCgroup } from "./_cgroup.ts";
+import type { Controller } from "./_controller.ts";
+import { Deployment, POOL_NAMESPACE } from "./_deployment.ts";
 import { packImage } from "./_image.ts";
 import { PodInside } from "./_inside.ts";
-import { EXECUTABLE } from "./_ipam.ts";
-import type { MachineProcess } from "./_machine_process.ts";
+import { Manifests } from "./_manifests.ts";
 import { NETWORK_CRD, NETWORKS } from "./_multus.ts";
 import { BINDS, ClusterNode } from "./_node.ts";
 import { Pods } from "./_pods.ts";
@@ -21,15 +22,15 @@ import { Switch } from "./_switch.ts";
 const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
 const NODES: Resource = { group: "", version: "v1", plural: "nodes" };
 
-/** Where pools are: the namespace that the original's manifests name. */
-export const POOL_NAMESPACE = "kube-system";
+export { POOL_NAMESPACE } from "./_deployment.ts";
+
 /** Where pods and networks are. */
 export const POD_NAMESPACE = "default";
 
 export interface ClusterSettings {
   /** Names of the nodes that are there from the beginning. */
   readonly nodes: readonly string[];
-  /** How many controllers run. Default: 1. */
+  /** How many controllers run. Default: as many as the manifests say. */
   readonly controllers?: number;
   readonly controllerFlags?: readonly string[];
   readonly ipamFlags?: readonly string[];
@@ -43,6 +44,7 @@ interface Ground {
   readonly api: ApiServer;
   /** The file with the containers' image. */
   readonly image: string;
+  readonly deployment: Deployment;
 }
 
 export class Cluster {
@@ -51,8 +53,6 @@ export class Cluster {
   readonly client: KubeClient;
   readonly pools: Pools;
   readonly pods: Pods;
-  /** In the order of their starts. */
-  readonly controllers: MachineProcess[] = [];
   readonly #ground: Ground;
   readonly #settings: ClusterSettings;
   readonly #nodes = new Map<string, ClusterNode>();
@@ -69,18 +69,17 @@ export class Cluster {
 
   /** Brings it up until every node is ready and every daemon answers. Where that fails, nothing of it is left. */
   static async start(settings: ClusterSettings): Promise<Cluster> {
-    const cluster = new Cluster(await layGround(), settings);
-    try {
-      const { client } = cluster;
-      await Promise.all([installCrds(client), installNetworks(client)]);
-      const { controllers = 1, nodes } = settings;
-      const starts = Array.from({ length: controllers }, () => cluster.startController());
-      await Promise.all([...starts, ...nodes.map((name) => cluster.bootNode(name))]);
-      return cluster;
-    } catch (error) {
+    const { controllers, controllerFlags = [], nodes } = settings;
+    const ground = await layGround(controllerFlags);
+    const cluster = new Cluster(ground, settings);
+    const starts = [ground.deployment.startControllers(controllers), ...nodes.map((name) => cluster.bootNode(name))];
+    // When one fails, the others are made to their end, so that they can be taken down.
+    for (const start of await Promise.allSettled(starts)) {
+      if (start.status === "fulfilled") continue;
       await cluster.remove();
-      throw error;
+      throw start.reason;
     }
+    return cluster;
   }
 
   /** A node by its name. */
@@ -96,11 +95,11 @@ export class Cluster {
 
   /** Boots a node, also one that was there before, and waits until it is ready and its daemon answers. */
   async bootNode(name: string): Promise<ClusterNode> {
-    const { directory, reaper, image } = this.#ground;
+    const { directory, reaper, image, deployment } = this.#ground;
     const cgroup = `${cgroupPrefix(process.pid)}${name}`;
     reaper.cgroup(cgroup);
     makeCgroup(cgroup);
-    const kubeconfig = this.kubeconfig();
+    const flags = this.#settings.ipamFlags ?? [];
     const node = await ClusterNode.start(
       {
         name,
@@ -109,14 +108,13 @@ export class Cluster {
         switch: this.switch,
         reaper,
         image,
-        namespace: POOL_NAMESPACE,
-        kubeconfigs: { node: kubeconfig, ipam: kubeconfig },
-        ipamFlags: this.#settings.ipamFlags ?? [],
+        kubeconfig: this.kubeconfig(),
+        ipam: { ...(await deployment.daemon(name)), flags },
       },
       this.#nodes.get(name)?.address,
     );
     this.#nodes.set(name, node);
-    await Promise.all([node.ipam.start(), this.#untilReady(node)]);
+    await Promise.all([node.ipam.start(), this.untilCondition(name, "Ready", "True")]);
     return node;
   }
 
@@ -154,21 +152,43 @@ export class Cluster {
     return new PodInside(this.node(pod.spec.nodeName).machine, pod);
   }
 
-  /** Starts one more controller. */
-  async startController(): Promise<void> {
-    const number = this.controllers.length;
-    const kubeconfig = join(this.switch.machine.root, "controller.conf");
-    writeFileSync(kubeconfig, this.kubeconfig(), { mode: 0o600 });
-    const controller = await this.switch.machine.spawn(`controller-${number}`, EXECUTABLE, [
-      "controller",
-      "--kubeconfig=/controller.conf",
-      `--ippools-namespace=${POOL_NAMESPACE}`,
-      `--health-probe-bind-address=:${8100 + number}`,
-      `--metrics-bind-address=:${8200 + number}`,
-      "--leader-elect",
-      ...(this.#settings.controllerFlags ?? []),
-    ]);
-    this.controllers.push(controller);
+  /** In the order of their starts. */
+  get controllers(): readonly Controller[] {
+    return this.#ground.deployment.controllers;
+  }
+
+  /** Starts one more controller and waits until it is ready. */
+  startController(...flags: readonly string[]): Promise<Controller> {
+    return this.#ground.deployment.startController(...flags);
+  }
+
+  /** The controller that leads, once there is one. */
+  leader(): Promise<Controller> {
+    return this.#ground.deployment.leader();
+  }
+
+  /** Waits until a condition of a node has this status, with these words in its message. @returns the message. */
+  async untilCondition(node: string, type: string, status: "True" | "False", words = /(?:)/): Promise<string> {
+    interface Node extends KubeObject {
+      readonly status?: {
+        readonly conditions?: readonly { readonly type: string; readonly status: string; readonly message: string }[];
+      };
+    }
+    let last: unknown;
+    let message: string | undefined;
+    await until(
+      async () => {
+        const object = await this.client.get<Node>(NODES, { name: node });
+        const found = object.ok ? object.value.status?.conditions?.find((each) => each.type === type) : undefined;
+        last = object.ok ? found : object.error.message;
+        message = found?.status === status && words.test(found.message) ? found.message : undefined;
+        return message !== undefined;
+      },
+      `node ${node} has the condition ${type}=${status} ${words}`,
+      () => `${JSON.stringify(last)}\n${this.node(node).kubelet.process.log}`,
+      60_000,
+    );
+    return message ?? "";
   }
 
   /** A kubeconfig as text, with all that it needs inside. */
@@ -187,44 +207,34 @@ export class Cluster {
   /** Ends everything, as a power cut does, and removes its traces. @throws when some are left. */
   async remove(): Promise<void> {
     await this.pods.close();
-    await Promise.all(this.nodes.map(({ machine }) => machine.end()));
+    await Promise.all([...this.nodes, ...this.controllers].map(({ machine }) => machine.end()));
     await this.switch.machine.end();
     await this.api.remove();
     await this.#ground.reaper.finish();
   }
-
-  async #untilReady({ name, kubelet }: ClusterNode): Promise<void> {
-    interface Node extends KubeObject {
-      readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
-    }
-    await until(
-      async () => {
-        const node = await this.client.get<Node>(NODES, { name });
-        if (!node.ok) return false;
-        return (node.value.status?.conditions ?? []).some(({ type, status }) => type === "Ready" && status === "True");
-      },
-      `node ${name} is ready`,
-      () => kubelet.process.log,
-      60_000,
-    );
-  }
 }
 
-async function layGround(): Promise<Ground> {
+async function layGround(controllerFlags: readonly string[]): Promise<Ground> {
   const directory = mkdtempSync(join(tmpdir(), "nv-ipam-cluster-"));
   const reaper = new Reaper();
   reaper.directory(directory);
   const images = join(directory, "images");
   mkdirSync(images);
+  let api: ApiServer | undefined;
   try {
-    const [made, image] = await Promise.all([
-      Switch.start({ name: "switch", root: join(directory, "switch"), binds: BINDS }, reaper),
-      packImage(images),
+    const [image, manifests] = await Promise.all([packImage(images), Manifests.read()]);
+    const made = await Switch.start({ name: "switch", root: join(directory, "switch"), binds: BINDS }, reaper);
+    // The latter lets the API server ask the webhook without a proxy for Services.
+    const flags = ["--kubelet-preferred-address-types=InternalIP", "--enable-aggregator-routing=true"];
+    api = await ApiServer.start({ address: made.hostAddress, parent: directory, flags });
+    const ground = { directory, reaper, switch: made, api };
+    const [deployment] = await Promise.all([
+      Deployment.apply({ ...ground, manifests, controllerFlags }),
+      installNetworks(api.client()),
     ]);
-    const flags = ["--kubelet-preferred-address-types=InternalIP"];
-    const api = await ApiServer.start({ address: made.hostAddress, parent: directory, flags });
-    return { directory, reaper, switch: made, api, image };
+    return { ...ground, image, deployment };
   } catch (error) {
+    await api?.remove();
     await reaper.finish();
     throw error;
   }

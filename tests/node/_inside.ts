@@ -9,10 +9,11 @@ import type { Pod } from "./_pods.ts";
 need("ping");
 const run = promisify(execFile);
 
+/** A route through a gateway, as `ip route` shows it. */
 export interface Route {
   readonly dst: string;
-  readonly gateway?: string;
-  readonly dev?: string;
+  readonly gateway: string;
+  readonly dev: string;
 }
 
 export class PodInside {
@@ -46,8 +47,8 @@ export class PodInside {
 
   /** Its routes of one family through gateways. */
   async gatewayRoutes(family: 4 | 6 = 4): Promise<readonly Route[]> {
-    const routes = await this.#ip<Route>(`-${family}`, "route", "show");
-    return routes.filter(({ gateway }) => gateway !== undefined);
+    const routes = await this.#ip<Partial<Route>>(`-${family}`, "route", "show");
+    return routes.flatMap(({ dst = "", gateway, dev = "" }) => (gateway === undefined ? [] : { dst, gateway, dev }));
   }
 
   /** @throws with what ping says, unless the address answers. */

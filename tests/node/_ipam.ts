@@ -3,20 +3,22 @@ import type { PoolItem, ReservationItem } from "../../src/lib/inspect/report.ts"
 import { need } from "../_need.ts";
 import { until } from "../cluster/_pools.ts";
 import { DaemonClient } from "../daemon_client.ts";
+import { type Account, startAs } from "./_account.ts";
 import type { Machine } from "./_machine.ts";
 import type { MachineProcess } from "./_machine_process.ts";
+import type { Program } from "./_manifests.ts";
 
 need("dist/nv-ipam");
 
-/** Where the executable is inside a machine, under the name by which the original's manifests call it as well. */
+/** Where the executable is inside a machine. */
 export const EXECUTABLE = "/nv-ipam";
 const SOCKET = "/var/lib/cni/nv-ipam/daemon.sock";
 
 export interface IpamSettings {
-  readonly nodeName: string;
-  readonly namespace: string;
-  /** Path inside the machine. */
-  readonly kubeconfig: string;
+  /** How the manifests start it. */
+  readonly program: Program;
+  readonly account: Account;
+  /** More flags. */
   readonly flags: readonly string[];
 }
 
@@ -36,22 +38,17 @@ export class IpamDaemon {
   }
 
   /** Starts it and waits until it is ready. @param executable path inside the machine, when it is not the usual one. */
-  async start(executable = EXECUTABLE, ...flags: readonly string[]): Promise<void> {
+  async start(executable?: string, ...flags: readonly string[]): Promise<void> {
     await this.spawn(executable, ...flags);
     await this.untilReady();
   }
 
   /** Starts it without waiting for anything. */
-  async spawn(executable = EXECUTABLE, ...flags: readonly string[]): Promise<void> {
-    const { nodeName, namespace, kubeconfig } = this.#settings;
-    this.#process = await this.#machine.spawn("ipam-node", executable, [
-      "node",
-      `--node-name=${nodeName}`,
-      `--ippools-namespace=${namespace}`,
-      `--kubeconfig=${kubeconfig}`,
-      ...this.#settings.flags,
-      ...flags,
-    ]);
+  async spawn(executable?: string, ...flags: readonly string[]): Promise<void> {
+    const { account, program } = this.#settings;
+    const command = executable === undefined ? program.command : [executable, "node"];
+    const all = [...this.#settings.flags, ...flags];
+    this.#process = await startAs(this.#machine, "ipam-node", account, program, command, all);
   }
 
   async untilReady(): Promise<void> {

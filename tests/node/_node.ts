@@ -3,8 +3,9 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PEERS_BIN } from "../_need.ts";
 import { EXECUTABLE as BUILT } from "../plugin.ts";
+import { writeAccount } from "./_account.ts";
 import { Containerd } from "./_containerd.ts";
-import { EXECUTABLE, IpamDaemon } from "./_ipam.ts";
+import { EXECUTABLE, IpamDaemon, type IpamSettings } from "./_ipam.ts";
 import { Kubelet } from "./_kubelet.ts";
 import { Machine } from "./_machine.ts";
 import { configureMultus } from "./_multus.ts";
@@ -20,19 +21,20 @@ export interface NodeSettings {
   /** The file with the containers' image. */
   readonly image: string;
   readonly cgroup: string;
-  /** Namespace of the pools. */
-  readonly namespace: string;
-  /** Texts of kubeconfig files: kubelet's and Multus', the daemon's. */
-  readonly kubeconfigs: { readonly node: string; readonly ipam: string };
-  /** More flags of the daemon. */
-  readonly ipamFlags: readonly string[];
+  /** Text of kubelet's and Multus' kubeconfig. */
+  readonly kubeconfig: string;
+  readonly ipam: IpamSettings;
 }
 
-/** What every machine has of this one's, by its path inside. */
-export const BINDS = { "/opt/peers": PEERS_BIN, [EXECUTABLE]: BUILT } as const;
+/** What every machine has of this one's, by its path inside: our executable has the names as well that our image gives it. */
+export const BINDS = {
+  "/opt/peers": PEERS_BIN,
+  [EXECUTABLE]: BUILT,
+  "/ipam-controller": BUILT,
+  "/ipam-node": BUILT,
+} as const;
 
-const NODE_KUBECONFIG = "/etc/kubernetes/kubelet.conf";
-const IPAM_KUBECONFIG = "/etc/kubernetes/ipam-node.conf";
+const KUBECONFIG = "/etc/kubernetes/kubelet.conf";
 
 export class ClusterNode {
   readonly name: string;
@@ -43,25 +45,24 @@ export class ClusterNode {
   readonly ipam: IpamDaemon;
 
   private constructor(settings: NodeSettings, address: string, machine: Machine, containerd: Containerd) {
-    const { name, cgroup, namespace, ipamFlags } = settings;
+    const { name, cgroup, ipam } = settings;
     this.name = name;
     this.address = address;
     this.machine = machine;
     this.containerd = containerd;
-    this.kubelet = new Kubelet(machine, { nodeName: name, address, kubeconfig: NODE_KUBECONFIG, cgroup });
-    this.ipam = new IpamDaemon(machine, { nodeName: name, namespace, kubeconfig: IPAM_KUBECONFIG, flags: ipamFlags });
+    this.kubelet = new Kubelet(machine, { nodeName: name, address, kubeconfig: KUBECONFIG, cgroup });
+    this.ipam = new IpamDaemon(machine, ipam);
   }
 
   /** Boots the machine, also again over the same root, and starts containerd and kubelet; the daemon is not started yet. */
   static async start(settings: NodeSettings, address?: string): Promise<ClusterNode> {
-    const { name, root, reaper, image, kubeconfigs } = settings;
-    const directory = join(root, "etc/kubernetes");
-    mkdirSync(directory, { recursive: true });
-    writeFileSync(join(root, NODE_KUBECONFIG), kubeconfigs.node, { mode: 0o600 });
-    writeFileSync(join(root, IPAM_KUBECONFIG), kubeconfigs.ipam, { mode: 0o600 });
+    const { name, root, reaper, image, kubeconfig, ipam } = settings;
+    mkdirSync(join(root, "etc/kubernetes"), { recursive: true });
+    writeFileSync(join(root, KUBECONFIG), kubeconfig, { mode: 0o600 });
+    writeAccount(root, ipam.account, ipam.program);
     const machine = await Machine.start({ name, root, binds: { ...BINDS, "/image.tar": image } }, reaper);
     const given = await settings.switch.join(machine, address);
-    configureMultus(machine, NODE_KUBECONFIG);
+    configureMultus(machine, KUBECONFIG);
     const node = new ClusterNode(settings, given, machine, await Containerd.start(machine, "/image.tar"));
     await node.kubelet.start();
     return node;

@@ -1,10 +1,9 @@
 /** Brings a cluster up for people to play with, and takes it down when they are done. */
 import { once } from "node:events";
-import { need } from "../_need.ts";
 import { Cluster, POOL_NAMESPACE } from "./_cluster.ts";
+import { KUBECTL } from "./_kubectl.ts";
 import { MASTER } from "./_switch.ts";
 
-const kubectl = need("kubectl");
 console.log("The cluster comes up: one node, two pools, two networks, one pod.");
 const cluster = await Cluster.start({ nodes: ["n1"] });
 try {
@@ -36,18 +35,20 @@ function instructions(): string {
 In another terminal, as root:
 
   export KUBECONFIG=${cluster.api.kubeconfig}
-  alias kubectl=${kubectl}
+  alias kubectl=${KUBECTL}
   kubectl -n ${POOL_NAMESPACE} get ippools,cidrpools
   kubectl get pods -o wide
   kubectl get pod first -o yaml             # its annotation network-status
   kubectl exec first -- /bin/busybox ip address
   kubectl get pod first -o json | sed 's/"first"/"second"/' | kubectl create -f -
+  kubectl -n ${POOL_NAMESPACE} patch ippool flat --type=merge -p '{"spec":{"perNodeBlockSize":50}}'   # refused: blocks would move
 
   nsenter --target ${machine.pid} --all     # a shell on the node
-  nv-ipam inspect pools
-  nv-ipam inspect reservations
+  /nv-ipam inspect pools
+  /nv-ipam inspect reservations
   cat /var/log/nv-ipam-cni.log
 
-Logs of the node's programs are in ${machine.root}/var/log.
+Logs of the node's programs are in ${machine.root}/var/log, those of the controllers in
+${cluster.controllers.map(({ machine: { root } }) => `${root}/var/log`).join(" and ")}.
 Ctrl-C takes everything down.`;
 }

@@ -146,6 +146,12 @@ export class Pods {
     return this.#reflector.store;
   }
 
+  /** How a pod is, and what was said about it last. */
+  async #story(name: string): Promise<string> {
+    const said = await this.events(name).catch((reason: unknown) => [String(reason)]);
+    return `${name}: ${JSON.stringify(this.get(name)?.status ?? null)}\n${said.slice(-3).join("\n")}`;
+  }
+
   async #until(names: readonly string[], is: (pod: Pod | undefined) => boolean, what: string): Promise<void> {
     const others = (): readonly string[] => names.filter((name) => !is(this.get(name)));
     try {
@@ -156,12 +162,8 @@ export class Pods {
         START_LIMIT_MS,
       );
     } catch (error) {
-      const [first = ""] = others();
-      const said = await this.events(first).catch((reason: unknown) => [String(reason)]);
-      const state = JSON.stringify(this.get(first)?.status ?? null);
-      throw new Error(`not ${what}: ${others().join(", ")}\n${first}: ${state}\n${said.slice(-10).join("\n")}`, {
-        cause: error,
-      });
+      const stories = await Promise.all(others().map((name) => this.#story(name)));
+      throw new Error(`pods are not ${what}:\n${stories.join("\n")}`, { cause: error });
     }
   }
 }

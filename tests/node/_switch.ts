@@ -9,6 +9,8 @@ const run = promisify(execFile);
 
 /** A link of every node into the pods' network: a master for macvlan. */
 export const MASTER = "data0";
+/** Another one, for ipvlan: a link is the master of one of the two. */
+export const IPVLAN_MASTER = "data2";
 /** A bridge of every node with a port into that network. */
 export const BRIDGE = "databr";
 const BRIDGE_PORT = "data1";
@@ -18,7 +20,8 @@ export class Switch {
   readonly machine: Machine;
   /** The first two parts of the network that the machines are managed by: 198.18.NUMBER.0/24. */
   readonly #number: number;
-  #nodes = 0;
+  #machines = 0;
+  #ports = 0;
 
   private constructor(machine: Machine, number: number) {
     this.machine = machine;
@@ -38,7 +41,7 @@ export class Switch {
       await machine.run("sh", "-c", `echo 1 >/proc/sys/net/${family}`);
     }
     const link = `nvt${process.pid}`;
-    await made.#plug("management", "host", link, process.pid);
+    await made.#connect("management", link, process.pid);
     await run("ip", ["address", "add", `${made.hostAddress}/24`, "dev", link]);
     await run("ip", ["link", "set", link, "up"]);
     return made;
@@ -54,20 +57,19 @@ export class Switch {
     return this.#address(2);
   }
 
-  /** Joins a machine to both networks. @returns its address. */
+  /** Joins a machine to both networks. @param known the address that it has. @returns its address. */
   async join(machine: Machine, known?: string): Promise<string> {
-    const number = ++this.#nodes;
-    const address = known ?? this.#address(10 + number);
+    const address = await this.manage(machine, known);
     await machine.run("ip", "link", "add", BRIDGE, "up", "type", "bridge");
-    for (const [link, bridge] of [
-      ["eth0", "management"],
-      [MASTER, "secondary"],
-      [BRIDGE_PORT, "secondary"],
-    ] as const) {
-      await this.#plug(bridge, `${link}-${number}`, link, machine.pid);
-      await machine.run("ip", "link", "set", link, "up");
-    }
+    for (const link of [MASTER, IPVLAN_MASTER, BRIDGE_PORT]) await this.#plug("secondary", link, machine);
     await machine.run("ip", "link", "set", BRIDGE_PORT, "master", BRIDGE);
+    return address;
+  }
+
+  /** Joins a machine to the network that it is managed by. @param known the address that it has. @returns its address. */
+  async manage(machine: Machine, known?: string): Promise<string> {
+    const address = known ?? this.#address(10 + ++this.#machines);
+    await this.#plug("management", "eth0", machine);
     await machine.run("ip", "address", "add", `${address}/24`, "dev", "eth0");
     await machine.run("ip", "route", "add", "default", "via", this.address);
     return address;
@@ -80,7 +82,14 @@ export class Switch {
     await this.machine.run("ip", ...family, "address", "replace", address, "dev", "secondary", ...ready);
   }
 
-  async #plug(bridge: string, port: string, link: string, pid: number): Promise<void> {
+  async #plug(bridge: string, link: string, machine: Machine): Promise<void> {
+    await this.#connect(bridge, link, machine.pid);
+    await machine.run("ip", "link", "set", link, "up");
+  }
+
+  /** Makes a link between a bridge and the network of a process. */
+  async #connect(bridge: string, link: string, pid: number): Promise<void> {
+    const port = `port${++this.#ports}`;
     const peer = ["peer", "name", link, "netns", String(pid)];
     await run("nsenter", [`--target=${this.machine.pid}`, "--net", "ip", "link", "add", port, "type", "veth", ...peer]);
     await this.machine.run("ip", "link", "set", port, "master", bridge, "up");
