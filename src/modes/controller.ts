@@ -12,6 +12,7 @@ import { runCommand } from "../lib/flags/run_command.ts";
 import { type AdmissionRequest, AdmissionServer } from "../lib/kube/admission.ts";
 import type { KubeClient } from "../lib/kube/client.ts";
 import { connect } from "../lib/kube/connect.ts";
+import { ElectionLog } from "../lib/kube/election_log.ts";
 import { EventRecorder } from "../lib/kube/events.ts";
 import { LeaderElection } from "../lib/kube/leader_election.ts";
 import { openEndpoints } from "../lib/observe/endpoints.ts";
@@ -135,10 +136,7 @@ async function lead(
     namespace: values["leader-elect-namespace"],
     name: LEASE_NAME,
     identity: `${hostname()}_${randomUUID()}`,
-    observer: {
-      leader: (identity) => log.info("The leader", { identity }),
-      failed: ({ message }) => log.info("The Lease could not be had", { err: message }, 2),
-    },
+    observer: new ElectionLog(log),
   });
   onLeader(() => election.isLeader);
   const end = await election.run(stop, (signal) => {

@@ -346,7 +346,7 @@ scene(
     }
     const { status, body } = await controller.probe("/readyz");
     assert.is(status, 503);
-    assert.match(body, "nodes, ippools, cidrpools not read yet");
+    assert.match(body, /nodes, ippools, cidrpools not read yet: .*is forbidden/);
     await grant("no-rights", "reads", READS);
     await controller.untilReady();
     await until(

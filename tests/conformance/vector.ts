@@ -25,6 +25,16 @@ export interface Vector {
   readonly steps: readonly Step[];
 }
 
+/** What the calls of one vector act on. */
+export interface Scene {
+  /** The placeholders' values. */
+  readonly places: Readonly<Record<string, string>>;
+  readonly vector: Vector;
+}
+
+/** Carries out one call of a suite. @returns what is compared with the step's `expect`, or undefined when nothing is. */
+export type Act = (step: Step, scene: Scene) => Promise<Json | undefined>;
+
 /** All vectors of a suite, by name. */
 export function readVectors(suite: string): readonly Vector[] {
   const folder = new URL(`vectors/${suite}/`, import.meta.url);

@@ -55,6 +55,17 @@ test("a pool's event that a write has overtaken is passed over", () => {
   assert.equal(put(view, "IPPool", pool("all", { subnet: "10.9.0.0/24", perNodeBlockSize: 4 }, "13")), [ALL]);
 });
 
+test("a list is believed though its version is older: the API server's data was restored", () => {
+  const view = viewOf();
+  put(view, "IPPool", pool("all", { subnet: "10.9.0.0/24", perNodeBlockSize: 4 }, "13"));
+  const restored = view.read("IPPool", pool("all", { subnet: "10.8.0.0/24", perNodeBlockSize: 4 }, "9"));
+  assert.ok(restored);
+  assert.equal(view.setPool(restored), []);
+  assert.equal(view.setListed(restored), [ALL]);
+  assert.is(view.pool(ALL)?.metadata.resourceVersion, "9");
+  assert.equal(view.setListed(restored), []);
+});
+
 test("R2 a pool that was deleted and made again is another one, whatever its version", () => {
   const view = viewOf();
   const former = view.pool(ALL);

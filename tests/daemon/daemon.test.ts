@@ -1,5 +1,5 @@
 /** The daemon over its real store and socket, in this process. */
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2, constants } from "node:http2";
 import { connect } from "node:net";
@@ -12,6 +12,7 @@ import { Ledger } from "../../src/lib/reservations/ledger.ts";
 import { ok, type Result } from "../../src/lib/result.ts";
 import { IPAMServiceDefinition } from "../../src/lib/rpc/generated/node.ts";
 import { DaemonClient } from "../daemon_client.ts";
+import { EXECUTABLE } from "../plugin.ts";
 import { LocalDaemon, type LocalOptions, listLog, refusal, smallPool } from "./_local.ts";
 
 const GRPC_HEADERS = {
@@ -314,22 +315,25 @@ test("a stop ends although a client hangs in the middle of its request, and othe
   silent.destroy();
 });
 
-/** Another process that is told to hold the daemon's lock must not be waited for. */
 test("R13 the lock is the kernel's: a killed daemon's store can be opened at once", async () => {
   const place = new LocalDaemon();
-  mkdirSync(dirname(place.store), { recursive: true });
-  const program = new URL("../conformance/daemon.ts", import.meta.url).pathname;
+  for (const name of ["pools", "bin", "conf"]) mkdirSync(join(place.directory, name));
   const flags = [
     "--node-name=node-1",
+    `--pools=${join(place.directory, "pools")}`,
     `--store-file=${place.store}`,
     `--bind-address=unix://${place.socket}`,
     `--cni-bin-dir=${join(place.directory, "bin")}`,
     `--cni-conf-dir=${join(place.directory, "conf")}`,
   ];
-  const child: ChildProcess = spawn(process.execPath, [program, ...flags], { stdio: ["pipe", "pipe", "ignore"] });
+  const other = new DaemonClient(`unix://${place.socket}`);
+  const child = spawn(EXECUTABLE, ["standalone", ...flags], { stdio: "ignore" });
   try {
-    child.stdin?.write('{"op": "settled"}\n');
-    await new Promise((resolve) => child.stdout?.once("data", resolve));
+    for (let isUp = false; !isUp && child.exitCode === null; )
+      isUp = await other.status().then(
+        () => true,
+        () => false,
+      );
     assert.match((await place.tryOpen()) ?? "", `${place.store}.lock`);
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
@@ -337,6 +341,7 @@ test("R13 the lock is the kernel's: a killed daemon's store can be opened at onc
     assert.is(await place.tryOpen(), undefined);
     assert.ok((await place.client.status()).ready);
   } finally {
+    other.close();
     child.kill("SIGKILL");
     await place.remove();
   }

@@ -304,4 +304,15 @@ test("a status near the size of an object is reported", () => {
   assert.equal(planned(5_000), ["Ready"]);
 });
 
+test("a spec that nears the size of an object with its copy in the status is reported", () => {
+  const reported = (count: number) => {
+    const exclusions = Array.from({ length: count }, () => ({ startIP: "10.0.0.10", endIP: "10.0.0.20" }));
+    const made = deal("IPPool", { subnet: "10.0.0.0/24", perNodeBlockSize: 4, exclusions }, 1);
+    return made.look("IPPool/pool1").status.conditions?.some(({ type }) => type === "NearSizeLimit");
+  };
+  // One entry has 46 bytes; spec and status.appliedSpec both have it.
+  assert.is(reported(15_000), true);
+  assert.is(reported(10_000), false);
+});
+
 test.run();

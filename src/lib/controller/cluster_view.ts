@@ -90,6 +90,14 @@ export class ClusterView {
     return known !== undefined && !isNewer(pool, known.pool) ? [] : this.#put(key, pool);
   }
 
+  /** A pool as a list shows it: it is believed whatever its version, which is older where the server's data was restored. */
+  setListed(pool: PoolObject): readonly string[] {
+    const known = this.pool(poolKey(pool));
+    const isKnown =
+      known?.metadata.uid === pool.metadata.uid && known?.metadata.resourceVersion === pool.metadata.resourceVersion;
+    return isKnown ? [] : this.#put(poolKey(pool), pool);
+  }
+
   /**
    * The pool with the status that this process has written; passed over where a later one, or none, is known. A write that
    * changed nothing has no new version.

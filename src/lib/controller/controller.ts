@@ -5,7 +5,7 @@ import type { PoolKind, PoolObject } from "../api/types.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { KubeObject, ObjectMeta } from "../kube/object.ts";
 import { type Outcome, WorkQueue } from "../kube/queue.ts";
-import { Reflector, type ReflectorObserver } from "../kube/reflector.ts";
+import { Reflector } from "../kube/reflector.ts";
 import type { Stored } from "../kube/store.ts";
 import { WatchLog } from "../kube/watch_log.ts";
 import type { Log } from "../observe/log.ts";
@@ -88,10 +88,14 @@ export class Controller {
     return this.#leading?.queue.depth ?? 0;
   }
 
-  /** What has not been read yet, by name; undefined when all has. */
+  /** What has not been read yet, by name, and what the API server said against it; undefined when all has. */
   get missing(): string | undefined {
-    const missing = Object.entries(this.#reflectors).filter(([, { hasSynced }]) => !hasSynced);
-    return missing.length === 0 ? undefined : `${missing.map(([name]) => name).join(", ")} not read yet`;
+    const missing = Object.keys(this.#reflectors).filter((name) => this.#reflectors[name]?.hasSynced === false);
+    if (missing.length === 0) return undefined;
+    const troubles = this.#watches
+      .filter(({ resource }) => missing.includes(resource))
+      .flatMap((each) => each.trouble ?? []);
+    return [`${missing.join(", ")} not read yet`, ...troubles].join(": ");
   }
 
   /** Resolves when everything was read once, or the signal is aborted; never rejects. */
@@ -126,7 +130,10 @@ export class Controller {
     const queue: WorkQueue = new WorkQueue({
       work: (key, workSignal) => this.#work(reconciler, queue, key, workSignal),
       concurrency: AT_ONCE,
-      onError: (key, error) => log.error("A pool could not be looked at", { pool: key, err: error }),
+      onError: (key, error) => {
+        log.error("A pool could not be looked at", { pool: key, err: error });
+        this.#options.observer?.reconciled(key, 0, "failed");
+      },
     });
     const add = (key: string): void => queue.add(key);
     const nodeBurst = new Burst(NODE_BURST, add);
@@ -183,7 +190,8 @@ export class Controller {
 
   #reflectPools(kind: PoolKind): Reflector<KubeObject, PoolEntry> {
     const { client, namespace } = this.#options;
-    const reflector = new Reflector<KubeObject, PoolEntry>({
+    const watchLog = this.#observe(POOL_RESOURCES[kind].plural);
+    const reflector: Reflector<KubeObject, PoolEntry> = new Reflector<KubeObject, PoolEntry>({
       client,
       resource: POOL_RESOURCES[kind],
       namespace,
@@ -191,7 +199,16 @@ export class Controller {
         metadata: metadataOf(object.metadata.name, object.metadata.resourceVersion),
         pool: this.view.read(kind, object),
       }),
-      observer: this.#observe(POOL_RESOURCES[kind].plural),
+      observer: {
+        failed: (during, error, waitMs) => watchLog.failed(during, error, waitMs),
+        recovered: () => watchLog.recovered(),
+        listed: (count) => {
+          for (const { pool } of reflector.store.values()) {
+            if (pool !== undefined) this.#leading?.poolBurst.add(this.view.setListed(pool));
+          }
+          watchLog.listed(count);
+        },
+      },
     });
     reflector.store.subscribe((change) => {
       const concerned =
@@ -203,7 +220,7 @@ export class Controller {
     return reflector;
   }
 
-  #observe(resource: string): ReflectorObserver {
+  #observe(resource: string): WatchLog {
     const watchLog = new WatchLog(resource, this.#options.log);
     this.#watches.push(watchLog);
     return watchLog;

@@ -27,8 +27,17 @@ export interface LeaderElectionOptions {
   readonly random?: () => number;
   /** The wall clock, for the times written into the Lease. */
   readonly date?: () => Date;
-  /** Told of every new leader, and of every failed try. */
-  readonly observer?: { leader?(identity: string): void; failed?(error: KubeError): void };
+  readonly observer?: ElectionObserver;
+}
+
+/** Told what an election meets. */
+export interface ElectionObserver {
+  /** Another process leads now; "" when none does. */
+  leader?(identity: string): void;
+  /** A try to read, take or renew the lease failed. */
+  failed?(error: KubeError): void;
+  /** The API server answered a try. */
+  answered?(): void;
 }
 
 /** Why {@link LeaderElection.run} came to its end: the signal was aborted, or the lease could not be renewed in time. */
@@ -158,9 +167,10 @@ export class LeaderElection {
     const tried = await this.#claim(outer === undefined ? limit.signal : AbortSignal.any([outer, limit.signal]));
     cancel();
     if (!tried.ok) {
-      observer?.failed?.(tried.error);
+      if (!outer?.aborted) observer?.failed?.(tried.error);
       return false;
     }
+    observer?.answered?.();
     this.#see(tried.value);
     if (tried.value.spec?.holderIdentity !== identity) return false;
     this.#renewedAt = sentAt;

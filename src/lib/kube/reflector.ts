@@ -44,6 +44,8 @@ export interface ReflectorObserver {
 
 /** A server that ends watches sooner than this, in milliseconds, and says nothing in them, is not asked again at once. */
 const SHORT_MS = 1000;
+/** A healthy server sends a bookmark each minute. */
+const SILENCE_MS = 90_000;
 const INITIAL_END = "k8s.io/initial-events-end";
 
 /** One reflector; {@link Reflector.run} does the work. */
@@ -146,8 +148,20 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
     return ended.ok && !listed ? fail(localError("malformed", "the streaming list ended before it was whole")) : ended;
   }
 
-  #watch(signal: AbortSignal): Promise<Result<void, KubeError>> {
-    return this.#open(signal, this.#version, (event) => this.#take(event));
+  /**
+   * A watch that never brings anything may be one from a version that the server has not reached yet, because its data was
+   * restored: it is quiet about that. So a new list is due after it.
+   */
+  async #watch(signal: AbortSignal): Promise<Result<void, KubeError>> {
+    const { silenceMs = SILENCE_MS } = this.#options;
+    const since = this.#clock.now();
+    let quiet = true;
+    const ended = await this.#open(signal, this.#version, (event) => {
+      quiet = false;
+      this.#take(event);
+    });
+    if (quiet && this.#clock.now() - since >= silenceMs) this.#version = undefined;
+    return ended;
   }
 
   async #open(
@@ -155,7 +169,7 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
     from: string | undefined,
     onEvent: (event: WatchEvent<T>) => void,
   ): Promise<Result<void, KubeError>> {
-    const { client, resource, watchSeconds = 300, silenceMs = 90_000, observer } = this.#options;
+    const { client, resource, watchSeconds = 300, silenceMs = SILENCE_MS, observer } = this.#options;
     const since = this.#clock.now();
     let quiet = true;
     observer?.watching?.(from ?? "");

@@ -56,7 +56,8 @@ export function findingsOf(facts: {
   /** Nodes whose block has no usable address. */
   readonly unusable: readonly string[];
   readonly podsUnchecked: boolean;
-  readonly statusBytes: number;
+  /** About the bytes of the whole object as JSON. */
+  readonly objectBytes: number;
 }): Finding[] {
   const findings: Finding[] = [];
   if (facts.mayMove) {
@@ -82,9 +83,9 @@ export function findingsOf(facts: {
     const message = "released blocks rest for --block-release-delay only: the controller may not list pods";
     findings.push({ type: "PodsUnchecked", reason: "PodsForbidden", message });
   }
-  if (facts.statusBytes > SIZE_LIMIT_BYTES) {
-    const message = "the status nears the size that etcd stores as one object; split the pool";
-    findings.push({ type: "NearSizeLimit", reason: "TooManyNodes", message });
+  if (facts.objectBytes > SIZE_LIMIT_BYTES) {
+    const message = "the pool nears the size that etcd stores as one object (1.5 MiB); split it";
+    findings.push({ type: "NearSizeLimit", reason: "LargeObject", message });
   }
   return findings;
 }

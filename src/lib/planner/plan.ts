@@ -16,7 +16,7 @@ import { sortOut, type Withdrawn } from "./keep.ts";
 import { PlanMemory } from "./memory.ts";
 import { type RestRules, rest } from "./rest.ts";
 import { estimateBytes, Standing } from "./standing.ts";
-import { sameSpec, type Terms, termsOf } from "./terms.ts";
+import { sameSpec, specBytes, type Terms, termsOf } from "./terms.ts";
 import { judge, moved } from "./verdict.ts";
 
 /** All that a plan depends on. */
@@ -99,6 +99,7 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
   const refused = verdict.accepted ? undefined : asked;
   const wouldMove = refused && verdict.terms ? moved(result.holders, verdict.terms, refused) : [];
   const released = dealt.resting.map(({ entry }) => entry);
+  const appliedSpec = verdict.accepted && spec !== undefined ? unlessSame(spec, applied) : applied;
   const { conditions, events } = conditionsOf(
     status.conditions ?? [],
     troublesOf(pool.kind, errors, wouldMove, verdict.terms, dealt),
@@ -109,12 +110,11 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
       terms: verdict.terms,
       unusable: result.unusable,
       podsUnchecked: input.rest.podsForbidden === true && input.rest.delayMs > 0,
-      statusBytes: result.bytes + estimateBytes(released),
+      objectBytes: result.bytes + estimateBytes(released) + specBytes(spec) + specBytes(appliedSpec),
     }),
     stamp,
   );
   const blocks = countBlocks(verdict.terms, allocations.length, dealt);
-  const appliedSpec = verdict.accepted && spec !== undefined ? unlessSame(spec, applied) : applied;
   const next: Plan["status"] = {
     allocations,
     ...(released.length > 0 && { released }),

@@ -86,6 +86,11 @@ function selectorOf(spec: PoolSpec | AppliedSpec): NodeSelector | undefined {
   return "nodeSelector" in spec ? spec.nodeSelector : undefined;
 }
 
+/** About the bytes of a spec as JSON; 0 where there is none. */
+export function specBytes(spec: AppliedSpec | undefined): number {
+  return spec === undefined ? 0 : textOf(spec).length;
+}
+
 /** Parsed specs have their members in one order, so equal ones have equal texts. */
 function textOf(spec: AppliedSpec): string {
   const known = textBySpec.get(spec) ?? JSON.stringify(toAppliedSpec(spec));

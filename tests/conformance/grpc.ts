@@ -1,5 +1,5 @@
+/** Carries out the steps of the suite `grpc`: each is one call of the daemon. */
 import * as grpc from "@grpc/grpc-js";
-import { test } from "uvu";
 import {
   AllocateRequest,
   AllocateResponse,
@@ -9,8 +9,7 @@ import {
   IsAllocatedResponse,
   PoolType,
 } from "../../src/lib/rpc/generated/node.ts";
-import { type Act, tell } from "./run.ts";
-import { type Json, readVectors } from "./vector.ts";
+import type { Act, Json } from "./vector.ts";
 
 const METHODS = {
   Allocate: { request: AllocateRequest, response: AllocateResponse },
@@ -18,7 +17,7 @@ const METHODS = {
   Deallocate: { request: DeallocateRequest, response: DeallocateResponse },
 };
 
-const act: Act = async (step, { places }) => {
+export const act: Act = async (step, { places }) => {
   const method = METHODS[step.method as keyof typeof METHODS];
   const bytes =
     typeof step.requestHex === "string"
@@ -79,9 +78,3 @@ function toWireNames(value: Json): Json | undefined {
 function poolTypeName(value: Json): string {
   return Object.entries(PoolType).find(([, number]) => number === value)?.[0] ?? String(value);
 }
-
-for (const vector of readVectors("grpc")) {
-  test(`${vector.name}: ${vector.why}`, () => tell(vector, act));
-}
-
-test.run();

@@ -1,11 +1,10 @@
-import { test } from "uvu";
+/** Carries out the steps of the suite `cni`: each is one run of the plugin that the daemon installed. */
 import { runPlugin } from "../plugin.ts";
-import { type Act, tell } from "./run.ts";
-import { type Json, readVectors, type Step } from "./vector.ts";
+import type { Act, Json, Step } from "./vector.ts";
 
 type JsonObject = { readonly [key: string]: Json };
 
-const act: Act = async (step, { places, vector }) => {
+export const act: Act = async (step, { places, vector }) => {
   const container = String(step.container ?? "c1");
   const env: Record<string, string> = {
     CNI_COMMAND: step.do,
@@ -58,9 +57,3 @@ function withoutEmptyDns(result: JsonObject, step: Step): Json {
   if (dns !== undefined && !empty) return result;
   return expected?.dns === undefined ? rest : { ...rest, dns: {} };
 }
-
-for (const vector of readVectors("cni")) {
-  test(`${vector.name}: ${vector.why}`, () => tell(vector, act));
-}
-
-test.run();
