@@ -7,6 +7,8 @@ export const EXECUTABLE = new URL("../dist/nv-ipam", import.meta.url).pathname;
 /** One call of the plugin. */
 export interface PluginCall {
   readonly binary?: string;
+  /** A plugin has none; other roles have. */
+  readonly args?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly stdin: string | Uint8Array;
   /** Milliseconds after which the call counts as hung. */
@@ -23,7 +25,9 @@ export interface PluginOutcome {
 /** @throws when the call does not end within its limit. */
 export function runPlugin(call: PluginCall): Promise<PluginOutcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(call.binary ?? EXECUTABLE, [], { env: { PATH: process.env.PATH ?? "", ...call.env } });
+    const child = spawn(call.binary ?? EXECUTABLE, call.args ?? [], {
+      env: { PATH: process.env.PATH ?? "", ...call.env },
+    });
     const stdout: Buffer[] = [];
     const stderr: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));

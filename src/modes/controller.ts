@@ -178,7 +178,7 @@ async function serveEndpoints(
 function admissionServer(values: Values, controller: Controller, log: Log): AdmissionServer {
   const { host, port } = parseBindAddress(values["webhook-bind-address"]) ?? { host: undefined, port: 9443 };
   const review = (request: AdmissionRequest) =>
-    reviewPool(request, controller.missing === undefined ? controller.view : undefined);
+    reviewPool(request, values["ippools-namespace"], controller.missing === undefined ? controller.view : undefined);
   return new AdmissionServer({
     port,
     ...(host !== undefined && { host }),

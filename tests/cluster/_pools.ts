@@ -1,5 +1,6 @@
 /** Nodes and pools on a real API server, as a user has them. */
 import { setTimeout as delay } from "node:timers/promises";
+import { NETWORK_STATUS_ANNOTATION } from "../../src/lib/api/network_status.ts";
 import { POOL_RESOURCES } from "../../src/lib/api/resources.ts";
 import type { KubeClient } from "../../src/lib/kube/client.ts";
 import type { KubeError } from "../../src/lib/kube/error.ts";
@@ -34,6 +35,7 @@ const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "
 const NAMESPACES: Resource = { group: "", version: "v1", plural: "namespaces" };
 const NODES: Resource = { group: "", version: "v1", plural: "nodes" };
 const EVENTS: Resource = { group: "", version: "v1", plural: "events" };
+const PODS: Resource = { group: "", version: "v1", plural: "pods" };
 
 /** The value, or an exception with the API server's own words. */
 export function must<T>(result: Result<T, KubeError>): T {
@@ -146,6 +148,25 @@ export class Pools {
 
   async deleteAllNodes(): Promise<void> {
     for (const { metadata } of must(await this.client.list(NODES)).items) await this.deleteNode(metadata.name);
+  }
+
+  /** A pod of the pools' namespace that Multus has given this address. @returns its UID. */
+  async addPod(name: string, nodeName: string, ip: string): Promise<string> {
+    const status = [{ name: "default/net-a", interface: "net1", ips: [ip] }];
+    const metadata = { name, annotations: { [NETWORK_STATUS_ANNOTATION]: JSON.stringify(status) } };
+    const spec = { nodeName, containers: [{ name: "main", image: "none" }], automountServiceAccountToken: false };
+    const object = { apiVersion: "v1", kind: "Pod", metadata, spec };
+    return must(await this.client.create(PODS, this.namespace, object)).metadata.uid ?? "";
+  }
+
+  /** The pod's containers have ended, for good. */
+  async finishPod(name: string): Promise<void> {
+    const patch = { status: { phase: "Succeeded" } };
+    must(await this.client.patch(PODS, this.#place(name), patch, { type: "merge", subresource: "status" }));
+  }
+
+  async deletePod(name: string): Promise<void> {
+    must(await this.client.delete(PODS, this.#place(name), { gracePeriodSeconds: 0 }));
   }
 
   /** The pool's blocks as `node 10.0.0.1-10.0.0.8` or `node 10.0.0.0/24`. */

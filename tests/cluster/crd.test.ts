@@ -5,7 +5,7 @@ import * as assert from "uvu/assert";
 import { parseAllDocuments } from "yaml";
 import { parsePool } from "../../src/lib/api/parse.ts";
 import { validatePool } from "../../src/lib/api/validate.ts";
-import { type Crd, readCrd } from "../api/_crd.ts";
+import { withoutRules } from "./_other_crds.ts";
 import {
   API_VERSION,
   installCrd,
@@ -261,17 +261,6 @@ test("lists as long as an object can hold are inside the cost that rules may hav
   const prefixes = Array.from({ length: 25_000 }, (_, index) => ({ prefix: `10.${index >> 8}.${index & 255}.0/24` }));
   must(await pools.create("CIDRPool", "long", cidr({ cidr: "10.0.0.0/8", ...statics(...prefixes) })));
 });
-
-/** What a schema can say beyond the types of its fields. */
-const RULES: ReadonlySet<string> = new Set([
-  ...["enum", "format", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern", "required"],
-  ...["x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-validations"],
-]);
-
-/** The CRD with the types of its fields and nothing else. */
-function withoutRules(kind: Kind): Crd {
-  return JSON.parse(JSON.stringify(readCrd(kind), (key, member) => (RULES.has(key) ? undefined : member)));
-}
 
 /** A status with every member that the controller writes. */
 function wholeStatus(kind: Kind): Json {

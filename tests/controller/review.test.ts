@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { ALLOW_REALLOCATION_ANNOTATION } from "../../src/lib/api/types.ts";
 import { validatePool } from "../../src/lib/api/validate.ts";
 import { ClusterView } from "../../src/lib/controller/cluster_view.ts";
-import { reviewPool } from "../../src/lib/controller/review.ts";
+import { type PoolReview, reviewPool } from "../../src/lib/controller/review.ts";
 import type { Json } from "./_fake_cluster.ts";
 
 const API_VERSION = "nv-ipam.nvidia.com/v1alpha1";
@@ -25,9 +25,14 @@ function viewOf(...pools: readonly Json[]): ClusterView {
   return view;
 }
 
+/** The verdict on a pool of the namespace that is looked at, or of another one. */
+function judge(review: Omit<PoolReview, "namespace">, view: ClusterView | undefined, namespace = "pools") {
+  return reviewPool({ ...review, namespace }, "pools", view);
+}
+
 test("a valid pool is let in without a word", () => {
   const review = { operation: "CREATE", object: ippool(SPEC) };
-  assert.equal(reviewPool(review, viewOf()), { allowed: true, warnings: [] });
+  assert.equal(judge(review, viewOf()), { allowed: true, warnings: [] });
 });
 
 const INVALID: readonly [what: string, spec: unknown, message: RegExp][] = [
@@ -49,7 +54,7 @@ for (const [what, spec, message] of INVALID) {
       { operation: "CREATE", object },
       { operation: "UPDATE", object, oldObject: old },
     ]) {
-      const verdict = reviewPool(review, viewOf());
+      const verdict = judge(review, viewOf());
       assert.is(verdict.allowed, false);
       assert.match(verdict.message ?? "", message);
     }
@@ -57,21 +62,21 @@ for (const [what, spec, message] of INVALID) {
 
   test(`${what}, stored before there was a webhook, can still be labelled`, () => {
     const object = { ...ippool(spec), metadata: { name: "pool1", uid: "u1", labels: { x: "y" } } };
-    const verdict = reviewPool({ operation: "UPDATE", object, oldObject: ippool(spec) }, viewOf());
+    const verdict = judge({ operation: "UPDATE", object, oldObject: ippool(spec) }, viewOf());
     assert.is(verdict.allowed, true);
     assert.match(verdict.warnings.join(), message);
   });
 }
 
 test("what is no pool object is refused", () => {
-  assert.is(reviewPool({ operation: "CREATE", object: "text" }, viewOf()).allowed, false);
-  assert.is(reviewPool({ operation: "CREATE", object: { ...ippool(SPEC), kind: "Pod" } }, viewOf()).allowed, false);
+  assert.is(judge({ operation: "CREATE", object: "text" }, viewOf()).allowed, false);
+  assert.is(judge({ operation: "CREATE", object: { ...ippool(SPEC), kind: "Pod" } }, viewOf()).allowed, false);
 });
 
 test("R5 an edit that would move a block is refused with the block's name", () => {
   const oldObject = ippool(SPEC, { status: DEALT });
   const object = ippool({ ...SPEC, perNodeBlockSize: 8 }, { status: DEALT });
-  const verdict = reviewPool({ operation: "UPDATE", object, oldObject }, viewOf(oldObject));
+  const verdict = judge({ operation: "UPDATE", object, oldObject }, viewOf(oldObject));
   assert.is(verdict.allowed, false);
   assert.match(verdict.message ?? "", /would move blocks that nodes have: node-a 10\.0\.0\.1-10\.0\.0\.4/);
 });
@@ -90,7 +95,7 @@ for (const [what, spec, more = {}] of ACCEPTED) {
   test(`R5 ${what} is accepted`, () => {
     const oldObject = ippool(SPEC, { status: DEALT });
     const object = ippool(spec, { status: DEALT, ...more });
-    assert.is(reviewPool({ operation: "UPDATE", object, oldObject }, viewOf(oldObject)).allowed, true);
+    assert.is(judge({ operation: "UPDATE", object, oldObject }, viewOf(oldObject)).allowed, true);
   });
 }
 
@@ -98,16 +103,16 @@ test("R5 what would move only the block of a node that is gone is accepted", () 
   const status = { ...DEALT, allocations: [{ nodeName: "gone", startIP: "10.0.0.1", endIP: "10.0.0.4" }] };
   const oldObject = ippool(SPEC, { status });
   const object = ippool({ ...SPEC, perNodeBlockSize: 8 }, { status });
-  assert.is(reviewPool({ operation: "UPDATE", object, oldObject }, viewOf(oldObject)).allowed, true);
+  assert.is(judge({ operation: "UPDATE", object, oldObject }, viewOf(oldObject)).allowed, true);
 });
 
 test("R5 what cannot be judged yet is allowed with a warning; the rules of the spec still hold", () => {
   const oldObject = ippool(SPEC, { status: DEALT });
   const object = ippool({ ...SPEC, perNodeBlockSize: 8 }, { status: DEALT });
-  const verdict = reviewPool({ operation: "UPDATE", object, oldObject }, undefined);
+  const verdict = judge({ operation: "UPDATE", object, oldObject }, undefined);
   assert.is(verdict.allowed, true);
   assert.match(verdict.warnings.join(), "is not known yet");
-  assert.is(reviewPool({ operation: "CREATE", object: ippool({}) }, undefined).allowed, false);
+  assert.is(judge({ operation: "CREATE", object: ippool({}) }, undefined).allowed, false);
 });
 
 const ODD: readonly [what: string, object: Json, warning: RegExp][] = [
@@ -135,7 +140,7 @@ const ODD: readonly [what: string, object: Json, warning: RegExp][] = [
 ];
 for (const [what, object, warning] of ODD) {
   test(`${what}: legal, with a warning`, () => {
-    const verdict = reviewPool({ operation: "CREATE", object }, viewOf());
+    const verdict = judge({ operation: "CREATE", object }, viewOf());
     assert.is(verdict.allowed, true);
     assert.match(verdict.warnings.join("\n"), warning);
   });
@@ -143,30 +148,41 @@ for (const [what, object, warning] of ODD) {
 
 test("R6 a pool that shares addresses with another is let in with a warning", () => {
   const other = { ...ippool({ ...SPEC, subnet: "10.0.0.0/16" }), metadata: { name: "other", uid: "u2" } };
-  const verdict = reviewPool({ operation: "CREATE", object: ippool(SPEC) }, viewOf(other));
+  const verdict = judge({ operation: "CREATE", object: ippool(SPEC) }, viewOf(other));
   assert.equal(verdict, { allowed: true, warnings: ["shares addresses with IPPool/other"] });
 });
 
 test("R2 the deletion of a pool warns with the number of its blocks", () => {
   const review = { operation: "DELETE", oldObject: ippool(SPEC, { status: DEALT }) };
-  const verdict = reviewPool(review, viewOf());
+  const verdict = judge(review, viewOf());
   assert.is(verdict.allowed, true);
   assert.match(verdict.warnings.join(), /^1 node has a block/);
-  assert.equal(reviewPool({ operation: "DELETE", oldObject: ippool(SPEC) }, viewOf()).warnings, []);
+  assert.equal(judge({ operation: "DELETE", oldObject: ippool(SPEC) }, viewOf()).warnings, []);
+});
+
+test("a pool of a namespace that nobody looks at is let in with a warning, and not compared with those of ours", () => {
+  const verdict = judge({ operation: "CREATE", object: ippool(SPEC) }, viewOf(ippool(SPEC)), "default");
+  assert.equal(verdict, {
+    allowed: true,
+    warnings: ["pools of namespace default are not looked at: those of pools are"],
+  });
+  assert.is(judge({ operation: "CREATE", object: ippool({}) }, viewOf(), "default").allowed, false);
+  const deletion = { operation: "DELETE", oldObject: ippool(SPEC, { status: DEALT }) };
+  assert.equal(judge(deletion, viewOf(), "default").warnings, []);
 });
 
 test("the rules are those of validatePool, message for message", () => {
   const spec = { ...SPEC, gateway: "10.1.0.1", routes: [{ dst: "nowhere" }] };
   const object = ippool(spec);
   const { errors } = validatePool(object as never);
-  const { message = "" } = reviewPool({ operation: "CREATE", object }, viewOf());
+  const { message = "" } = judge({ operation: "CREATE", object }, viewOf());
   assert.ok(errors.length > 0 && errors.every((error) => message.includes(error.message)));
 });
 
 test("warnings are short and few enough for the API server to hand on", () => {
   const routes = Array.from({ length: 40 }, (_, index) => ({ dst: `10.${index}.0.1/16` }));
   const object = ippool({ ...SPEC, gateway: "10.0.0.1", routes });
-  const { warnings } = reviewPool({ operation: "CREATE", object }, viewOf());
+  const { warnings } = judge({ operation: "CREATE", object }, viewOf());
   assert.ok(warnings.length > 0 && warnings.length <= 16);
   assert.ok(warnings.every((warning) => warning.length <= 256));
 });

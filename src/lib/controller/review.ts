@@ -10,6 +10,7 @@ import type { ClusterView } from "./cluster_view.ts";
 /** The part of admission/v1 AdmissionRequest that is looked at. */
 export interface PoolReview {
   readonly operation: string;
+  readonly namespace: string;
   readonly object?: unknown;
   readonly oldObject?: unknown;
 }
@@ -32,11 +33,13 @@ const TELLING = new Set(["OverlapsPool", "StaticAllocationsWait", "BlocksWithout
 /**
  * Judges one request by what is known at this moment, without asking anybody.
  *
+ * @param watched the namespace whose pools are dealt: others are none of ours, but for the rules of their specs.
  * @param view nodes and pools of the cluster; undefined as long as they are not known: then what needs them is allowed with
  *   a warning, as the controller holds the rule anyway.
  */
-export function reviewPool(review: PoolReview, view: ClusterView | undefined): Verdict {
-  if (review.operation === "DELETE") return reviewDeletion(review.oldObject);
+export function reviewPool(review: PoolReview, watched: string, view: ClusterView | undefined): Verdict {
+  const isWatched = review.namespace === watched;
+  if (review.operation === "DELETE") return isWatched ? reviewDeletion(review.oldObject) : allow([]);
   if (review.operation !== "CREATE" && review.operation !== "UPDATE") return { allowed: true, warnings: [] };
   const read = readPool(review.object);
   if (!read.ok) return { allowed: false, message: formatFieldErrors(read.error), warnings: [] };
@@ -52,6 +55,9 @@ export function reviewPool(review: PoolReview, view: ClusterView | undefined): V
     return isSameSpec ? allow([message]) : { allowed: false, message, warnings: limited(fieldTexts(warnings)) };
   }
   const texts = fieldTexts(warnings);
+  if (!isWatched) {
+    return allow([...texts, `pools of namespace ${review.namespace} are not looked at: those of ${watched} are`]);
+  }
   if (view === undefined) {
     const unknown = "whether this moves blocks that nodes have, or shares addresses with other pools, is not known yet";
     return allow([...texts, unknown]);

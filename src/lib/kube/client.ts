@@ -48,6 +48,8 @@ export interface PatchOptions extends WriteOptions {
 export interface DeleteOptions extends CallOptions {
   /** Deletes only the object with this UID or version: otherwise the error is `conflict`. */
   readonly preconditions?: { readonly uid?: string; readonly resourceVersion?: string };
+  /** 0 deletes a pod at once, whatever its kubelet says. */
+  readonly gracePeriodSeconds?: number;
 }
 
 type Answer<T> = Promise<Result<T, KubeError>>;
@@ -114,8 +116,8 @@ export class KubeClient {
 
   /** Deletes an object; success as well when it stays until its finalizers are done. */
   delete(resource: Resource, name: ObjectName, options: DeleteOptions = {}): Answer<KubeObject | Status> {
-    const { preconditions } = options;
-    const body = { apiVersion: "v1", kind: "DeleteOptions", ...(preconditions ? { preconditions } : {}) };
+    const { preconditions, gracePeriodSeconds } = options;
+    const body = { apiVersion: "v1", kind: "DeleteOptions", preconditions, gracePeriodSeconds };
     return this.#call("DELETE", objectPath(resource, name), options, json(body));
   }
 

@@ -1,0 +1,90 @@
+/** An API server that goes away and comes back, as controllers and a node daemon live through it. */
+import { setTimeout as delay } from "node:timers/promises";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { ControllerProcess } from "./_controller.ts";
+import { NodeDaemon } from "./_node.ts";
+import { installCrds, must, Pools, startWith, until } from "./_pools.ts";
+
+const { server, client } = await startWith(installCrds);
+const test = suite("outage");
+const controllers: ControllerProcess[] = [];
+const pools = await Pools.inNewNamespace(client, "outage");
+const { kubeconfig } = server;
+const { namespace } = pools;
+const daemon = new NodeDaemon({ kubeconfig, namespace, nodeName: "node-a" });
+test.after(async () => {
+  await Promise.all([daemon.remove(), ...controllers.map((each) => each.kill())]);
+  await server.remove();
+});
+
+const IPAM = { poolName: "pool1" };
+const A = "node-a 10.0.0.1-10.0.0.4";
+/** Seconds that the API server is away: longer than a Lease lasts. OUTAGE_SECONDS in the environment sets it. */
+const AWAY_MS = 1000 * Number(process.env.OUTAGE_SECONDS ?? 16);
+
+async function spawnController(): Promise<ControllerProcess> {
+  const flags = ["--leader-elect", `--leader-elect-namespace=${namespace}`];
+  const controller = await ControllerProcess.spawn({ kubeconfig, namespace, flags });
+  controllers.push(controller);
+  return controller;
+}
+
+async function leads(controller: ControllerProcess): Promise<boolean> {
+  return (await controller.metric("nvipam_leader")) === 1;
+}
+
+test("before it, one controller leads and the daemon serves", async () => {
+  await pools.addNode("node-a");
+  must(await pools.create("IPPool", "pool1", { subnet: "10.0.0.0/24", perNodeBlockSize: 4 }));
+  for (let i = 0; i < 2; i++) await (await spawnController()).untilReady();
+  await pools.untilBlocks("IPPool", "pool1", [A]);
+  await daemon.start();
+  assert.equal(await daemon.add("c1", IPAM), ["10.0.0.1/24"]);
+});
+
+test("R12 in it the daemon goes on from memory; R11 one that is started anew deletes but does not add", async () => {
+  const began = performance.now();
+  await server.stopApi();
+  assert.equal(await daemon.add("c2", IPAM), ["10.0.0.2/24"]);
+  await daemon.client.isAllocated({ pools: ["pool1"], container: "c2" });
+  assert.is((await daemon.probe("/readyz")).status, 200);
+  await daemon.end("SIGKILL");
+  await daemon.spawn();
+  await daemon.untilNotReady(/ippools/);
+  assert.is((await daemon.probe("/healthz")).status, 200);
+  const refused = await daemon.cni({ command: "ADD", container: "c3", ipam: IPAM });
+  assert.is(JSON.parse(refused.stdout).code, 11);
+  assert.is((await daemon.cni({ command: "DEL", container: "c1", ipam: IPAM })).exit, 0);
+  await delay(AWAY_MS - (performance.now() - began));
+});
+
+test("in it the leader gives up in time, the others stay, and one that is started waits", async () => {
+  const [first, second] = controllers as [ControllerProcess, ControllerProcess];
+  assert.is(await Promise.race([first.ended(), second.ended()]), 1);
+  const ended = [first, second].filter(({ output }) => /Lease could not be renewed in time/.test(output));
+  assert.is(ended.length, 1);
+  const third = await spawnController();
+  await until(
+    async () => (await third.probe("/readyz")).status === 503,
+    "the third waits",
+    () => third.output,
+  );
+  assert.is((await third.probe("/healthz")).status, 200);
+});
+
+test("after it one controller leads, blocks are dealt, and the daemon serves again; nothing was lost", async () => {
+  await server.startApi();
+  await pools.addNode("node-b");
+  await pools.untilBlocks("IPPool", "pool1", [A, "node-b 10.0.0.5-10.0.0.8"], 90_000);
+  await daemon.untilReady();
+  assert.equal(await daemon.add("c3", IPAM), ["10.0.0.3/24"]);
+  assert.equal((await daemon.client.reservations()).map(({ addresses }) => addresses.join()).sort(), [
+    "10.0.0.2",
+    "10.0.0.3",
+  ]);
+  const lead = await Promise.all(controllers.map(leads));
+  assert.is(lead.filter(Boolean).length, 1);
+});
+
+test.run();
