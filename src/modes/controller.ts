@@ -170,6 +170,7 @@ async function serveEndpoints(
       await opened.value();
       return started;
     }
+    metrics.showWebhook(webhook);
     closings.push(() => webhook.stop(STOP_MS));
   }
   return ok(closings);

@@ -14,17 +14,24 @@ export interface CertificateFiles {
   readonly key: string;
 }
 
-/** Makes a certificate in the directory; its subject and the files carry the name. @param names that it is for. */
+/** How a certificate is other than for this machine, for two days. */
+export interface CertificateOptions {
+  /** What it is for. */
+  readonly names?: readonly string[];
+  readonly days?: number;
+}
+
+/** Makes a certificate in the directory; its subject and the files carry the name. */
 export function makeCertificate(
   directory: string,
   name: string,
-  names = ["IP:127.0.0.1", "DNS:localhost"],
+  { names = ["IP:127.0.0.1", "DNS:localhost"], days = 2 }: CertificateOptions = {},
 ): CertificateFiles {
   const certFile = join(directory, `${name}.crt`);
   const keyFile = join(directory, `${name}.key`);
   const curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   const subject = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=${names.join(",")}`];
   const files = ["-keyout", keyFile, "-out", certFile];
-  execFileSync(OPENSSL, ["req", "-x509", ...curve, "-days", "2", ...subject, ...files], { stdio: "ignore" });
+  execFileSync(OPENSSL, ["req", "-x509", ...curve, "-days", String(days), ...subject, ...files], { stdio: "ignore" });
   return { certFile, keyFile, cert: readFileSync(certFile, "utf8"), key: readFileSync(keyFile, "utf8") };
 }

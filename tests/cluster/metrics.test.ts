@@ -1,10 +1,14 @@
 /** docs/metrics.md is what the roles show: every metric, with its type, labels and text, and no other. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type Documented, documented, ROLES, type Role } from "../monitoring/_documented.ts";
 import { firing, panelQueries } from "../monitoring/_manifests.ts";
 import { promql } from "../monitoring/_promql.ts";
 import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
+import { makeCertificate } from "./_certificates.ts";
 import { ControllerProcess } from "./_controller.ts";
 import { NodeDaemon } from "./_node.ts";
 import { installCrds, must, Pools, startWith, until } from "./_pools.ts";
@@ -29,13 +33,16 @@ async function exposeAll(): Promise<Readonly<Record<Role, string>>> {
     flags: [METRICS_FLAG],
     manifests: { "pool1.json": ipPool("pool1", SPEC) },
   });
+  const certificates = mkdtempSync(join(tmpdir(), "nv-ipam-metrics-"));
   let controller: ControllerProcess | undefined;
   try {
     await pools.addNode("node-1");
     // For a condition beside Ready.
     const metadata = { annotations: { "nv-ipam.nvidia.com/allow-reallocation": "true" } };
     must(await pools.create("IPPool", "pool1", SPEC, { metadata }));
-    controller = await ControllerProcess.start({ kubeconfig, namespace });
+    makeCertificate(certificates, "tls");
+    const webhook = ["--webhook", "--webhook-bind-address=127.0.0.1:0", `--webhook-cert-dir=${certificates}`];
+    controller = await ControllerProcess.start({ kubeconfig, namespace, flags: webhook });
     await pools.untilBlocks("IPPool", "pool1", ["node-1 10.0.0.1-10.0.0.4"]);
     await node.start();
     assert.equal(await node.add("c1", { poolName: "pool1" }), ["10.0.0.2/24"]);
@@ -59,6 +66,7 @@ async function exposeAll(): Promise<Readonly<Record<Role, string>>> {
     throw error;
   } finally {
     await Promise.all([node.remove(), standalone.remove(), controller?.kill()]);
+    rmSync(certificates, { recursive: true, force: true });
   }
 }
 

@@ -20,6 +20,7 @@ const WELL: Readonly<Record<string, string>> = {
   [`nvipam_leader{${CONTROLLER}}`]: "1x1440",
   'nvipam_leader{job="kube-system/nv-ipam-controller",instance="10.1.0.2:8080"}': "0x1440",
   [`nvipam_reconcile_errors_total{${CONTROLLER},kind="IPPool"}`]: "0x600 1x600 2x238",
+  [`nvipam_webhook_certificate_expiration_timestamp_seconds{${CONTROLLER}}`]: "2592000x1440",
   [`nvipam_pool_blocks{${CONTROLLER},${POOL}}`]: "100x1440",
   [`nvipam_pool_blocks_free{${CONTROLLER},${POOL}}`]: "50x1440",
   [`nvipam_pool_ready{${CONTROLLER},${POOL},reason="BlocksDealt"}`]: "1x1440",
@@ -128,6 +129,11 @@ const cases: readonly Case[] = [
     name: "a pool cannot be written",
     but: { [`nvipam_reconcile_errors_total{${CONTROLLER},kind="IPPool"}`]: "0+1x1440" },
     fires: ["NvIpamReconcileErrors: The controller fails at IPPool objects again and again"],
+  },
+  {
+    name: "a certificate is not renewed",
+    but: { [`nvipam_webhook_certificate_expiration_timestamp_seconds{${CONTROLLER}}`]: "90000x1440" },
+    fires: ["NvIpamWebhookCertificateExpires: The webhook's certificate at 10.1.0.1:8080 expires in 1d 0h 0m 0s"],
   },
   {
     name: "a daemon is down",

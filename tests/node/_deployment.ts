@@ -43,7 +43,7 @@ export class Deployment {
     this.#settings = settings;
     this.#client = settings.api.client();
     const names = [`DNS:${WEBHOOK_SERVICE}.${POOL_NAMESPACE}.svc`];
-    this.#certificate = makeCertificate(settings.directory, "webhook", names);
+    this.#certificate = makeCertificate(settings.directory, "webhook", { names });
   }
 
   /** Puts what our manifests have into the cluster; no program is started yet. */

@@ -57,6 +57,17 @@ export class ControllerMetrics {
     showPools(shown, view);
   }
 
+  /** Shows the webhook of this process. To be called once, where there is one. */
+  showWebhook(webhook: { readonly certificateExpires: Date | undefined }): void {
+    this.exposition.gauge(
+      {
+        name: "nvipam_webhook_certificate_expiration_timestamp_seconds",
+        help: "When the webhook's certificate expires, in seconds since the epoch",
+      },
+      () => (webhook.certificateExpires?.getTime() ?? 0) / 1000,
+    );
+  }
+
   /** One look at a pool is over. */
   reconciled(key: string, seconds: number, outcome: "written" | "unchanged" | "failed"): void {
     const { kind, pool } = labelsOf(key);

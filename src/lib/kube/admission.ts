@@ -82,6 +82,11 @@ export class AdmissionServer {
     return (this.#server?.address() as AddressInfo | null | undefined)?.port ?? 0;
   }
 
+  /** When the certificate in use expires; undefined before there is one. */
+  get certificateExpires(): Date | undefined {
+    return this.#certificate?.expires;
+  }
+
   /** Listens. @returns why it cannot: the certificate's files, or the address. */
   async start(): Promise<Result<void, string>> {
     const { certFile, keyFile, port = 9443, host, requestMs = 2000 } = this.#options;

@@ -12,7 +12,7 @@ import { makeCertificate } from "../_certificates.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "nv-ipam-admission-"));
 const first = makeCertificate(directory, "first");
-const second = makeCertificate(directory, "second");
+const second = makeCertificate(directory, "second", { days: 9 });
 
 const test = suite("admission");
 test.after(() => rmSync(directory, { recursive: true, force: true }));
@@ -202,12 +202,15 @@ test("new certificate files are used for the next connection, at the next look",
     writeFileSync(certFile, second.cert);
     await server.reload();
     assert.match(refused.join(), /served\.crt .*cannot be used/);
+    const days = () => Math.round(((server.certificateExpires?.getTime() ?? 0) - Date.now()) / 86_400_000);
+    assert.is(days(), 2);
     assert.is((await send(server.port, review())).subject, "first", "half of a new pair is not used");
     writeFileSync(keyFile, second.key);
     await settle();
     await clock.advance(10_000);
     await reloaded.promise;
     assert.is((await send(server.port, review())).subject, "second");
+    assert.is(days(), 9);
   });
 });
 
