@@ -42,12 +42,15 @@ const NOT_SHOWN = [
   "address is no IP address",
   "page_token is not one of ours",
   "refused",
+  // Wrong command lines are told what would be right.
+  "use ",
 ];
 
 /** The longest part of each message that does not depend on anything. */
 function fixedParts(): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const file of ROOMS.flatMap((room) => globSync(`src/lib/${room}/**/*.ts`, { cwd: ROOT }).sort())) {
+  const rooms = [...ROOMS.map((room) => `src/lib/${room}/**/*.ts`), "src/modes/*.ts"];
+  for (const file of globSync(rooms, { cwd: ROOT }).sort()) {
     if (file.includes("/generated/")) continue;
     const source = readFileSync(join(ROOT, file), "utf8");
     for (const [, literal = ""] of MADE.flatMap((pattern) => [...source.matchAll(pattern)])) {
