@@ -6,13 +6,16 @@ import {
   existsSync,
   globSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { tmpdir } from "node:os";
+import { basename, dirname, join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { BuildInfo } from "../src/version.ts";
 import { type BundledPackage, bundledNode, bundledPackages } from "./_bundled_packages.ts";
@@ -45,6 +48,7 @@ export async function writeRelease({ info, executables, kubectl, output }: Relea
   for (const directory of ["manifests/crds", ...globSync("manifests/overlays/*", { cwd: ROOT }).sort()]) {
     write(`${name}-${basename(directory)}.yaml`, rendered(kubectl, directory));
   }
+  write(`${name}-monitoring.yaml`, alone(kubectl, "manifests/components/monitoring"));
   if (existsSync(join(ROOT, CHART))) write(`${name}.tgz`, chart(info));
 
   const files = readdirSync(output).sort();
@@ -62,6 +66,18 @@ function rendered(kubectl: string, directory: string): string {
   }
   const files = globSync("*.yaml", { cwd: path }).sort();
   return files.map((file) => readFileSync(join(path, file), "utf8").replace(/^(?!---)/, "---\n")).join("");
+}
+
+/** A component without what it is meant to be added to. */
+function alone(kubectl: string, directory: string): string {
+  const work = mkdtempSync(join(realpathSync(tmpdir()), "nv-ipam-release-"));
+  try {
+    const kustomization = { namespace: "kube-system", components: [relative(work, join(ROOT, directory))] };
+    writeFileSync(join(work, "kustomization.yaml"), JSON.stringify(kustomization));
+    return execFileSync(kubectl, ["kustomize", work], { encoding: "utf8", maxBuffer: 2 ** 26 });
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 }
 
 /** The chart as `helm package` lays it out, but with the commit's time. */

@@ -109,12 +109,43 @@ test("Node is in it, with what it is made of and all of their licences", () => {
     assert.match(text, part);
 });
 
+/** The objects of a file, as `kind/name`. */
+function objectsOf(file: string): string[] {
+  const documents = parseAllDocuments(readFileSync(join(first, file), "utf8"));
+  return documents.map((document) => {
+    const { kind, metadata } = document.toJS();
+    return `${kind}/${metadata.name}`;
+  });
+}
+
 test("the CRDs come in one file", () => {
-  const documents = parseAllDocuments(readFileSync(join(first, "nv-ipam-1.2.3-crds.yaml"), "utf8"));
-  assert.equal(
-    documents.map((document) => document.toJS().metadata.name),
-    ["cidrpools.nv-ipam.nvidia.com", "ippools.nv-ipam.nvidia.com"],
-  );
+  assert.equal(objectsOf("nv-ipam-1.2.3-crds.yaml"), [
+    "CustomResourceDefinition/cidrpools.nv-ipam.nvidia.com",
+    "CustomResourceDefinition/ippools.nv-ipam.nvidia.com",
+  ]);
+});
+
+for (const overlay of ["certmanager", "no-webhook", "openshift"]) {
+  test(`overlay ${overlay} comes in one file, with CRDs, controller and daemon`, () => {
+    const objects = objectsOf(`nv-ipam-1.2.3-${overlay}.yaml`);
+    for (const object of [
+      ...objectsOf("nv-ipam-1.2.3-crds.yaml"),
+      "Deployment/nv-ipam-controller",
+      "DaemonSet/nv-ipam-node-ds",
+    ]) {
+      assert.ok(objects.includes(object), object);
+    }
+    assert.is(objects.includes("Service/nv-ipam-webhook-service"), overlay !== "no-webhook");
+  });
+}
+
+test("what Prometheus and Grafana need comes in one file", () => {
+  assert.equal(objectsOf("nv-ipam-1.2.3-monitoring.yaml"), [
+    "ConfigMap/nv-ipam-dashboard",
+    "PodMonitor/nv-ipam-controller",
+    "PodMonitor/nv-ipam-node",
+    "PrometheusRule/nv-ipam",
+  ]);
 });
 
 test.run();
