@@ -30,6 +30,7 @@ export function draw(panels: readonly Drawn[], seconds: number, caption: string)
 ${inside}</g>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="10" fill="#333">
+<title>${escapeXml(caption)}</title>
 <rect width="${width}" height="${height}" fill="#f4f5f5"/>
 ${cells.join("\n")}
 <text x="8" y="${height - 10}">${escapeXml(caption)}</text>
