@@ -13,6 +13,7 @@ import { durable } from "./durable.ts";
 import { ledger } from "./ledger.ts";
 import { memory } from "./memory.ts";
 import { metrics } from "./metrics.ts";
+import { planner } from "./planner.ts";
 import { plugin } from "./plugin.ts";
 import { restart } from "./restart.ts";
 import { written } from "./written.ts";
@@ -26,6 +27,7 @@ interface Part {
 const PARTS: Readonly<Record<string, Part>> = {
   plugin: { title: "one call of the plugin", run: plugin },
   ledger: { title: "the search for a free address, in memory", run: ledger },
+  planner: { title: "the plan of one pool, in memory", run: planner },
   metrics: { title: "what metrics cost, in memory", run: metrics },
   durable: { title: "one durable call after the other", run: async (fleet) => durable(await fleet()) },
   concurrent: { title: "32 callers", run: async (fleet) => concurrent(await fleet()) },
