@@ -17,6 +17,11 @@ export function resident(pid: number): Resident {
   return { all: megabytes("VmRSS"), anonymous: megabytes("RssAnon") };
 }
 
+/** Megabytes that were in memory when these were most. */
+export function peakMegabytes(pid: number): number {
+  return (kilobytes(`/proc/${pid}/status`, "VmHWM") * 1024) / MEGABYTE;
+}
+
 /**
  * Megabytes that are the process's own: what one more process of this kind costs. Pages of its file are not in it; whether
  * they count as private, or as dirty, depends on who else runs the same file and on when it was written.

@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus, loadavg } from "node:os";
 import { dirname } from "node:path";
 import { parseArgs } from "node:util";
+import type { Cluster } from "./_cluster.ts";
 import { Fleet, type Member } from "./_fleet.ts";
 import { type Row, reportJson, type Section, sectionText } from "./_report.ts";
 import { concurrent } from "./concurrent.ts";
@@ -18,9 +19,15 @@ import { plugin } from "./plugin.ts";
 import { restart } from "./restart.ts";
 import { written } from "./written.ts";
 
+/** What sections share: each is started when the first one asks for it. */
+interface Shared {
+  fleet(): Promise<readonly Member[]>;
+  cluster(): Promise<Cluster>;
+}
+
 interface Part {
   readonly title: string;
-  run(fleet: () => Promise<readonly Member[]>): Promise<Row[]>;
+  run(shared: Shared): Promise<Row[]>;
 }
 
 /** In the order in which they run: `memory` looks at daemons that have worked. */
@@ -29,11 +36,16 @@ const PARTS: Readonly<Record<string, Part>> = {
   ledger: { title: "the search for a free address, in memory", run: ledger },
   planner: { title: "the plan of one pool, in memory", run: planner },
   metrics: { title: "what metrics cost, in memory", run: metrics },
-  durable: { title: "one durable call after the other", run: async (fleet) => durable(await fleet()) },
-  concurrent: { title: "32 callers", run: async (fleet) => concurrent(await fleet()) },
-  written: { title: "bytes that reach the disk", run: async (fleet) => written(await fleet()) },
-  memory: { title: "resident memory of the daemon", run: async (fleet) => memory(await fleet()) },
-  restart: { title: "from start to the first answered ADD", run: async (fleet) => restart(await fleet()) },
+  durable: { title: "one durable call after the other", run: async ({ fleet }) => durable(await fleet()) },
+  concurrent: { title: "32 callers", run: async ({ fleet }) => concurrent(await fleet()) },
+  written: { title: "bytes that reach the disk", run: async ({ fleet }) => written(await fleet()) },
+  memory: { title: "resident memory of the daemon", run: async ({ fleet }) => memory(await fleet()) },
+  restart: { title: "from start to the first answered ADD", run: async ({ fleet }) => restart(await fleet()) },
+  // Loaded only then: without an API server they cannot even be read.
+  controller: {
+    title: "the controller at a real API server",
+    run: async ({ cluster }) => (await import("./controller.ts")).controller(await cluster()),
+  },
 };
 
 const USAGE = `Usage: npm run bench -- [--json FILE] [SECTION...]
@@ -51,13 +63,25 @@ if (values.help || unknown !== undefined) {
   process.exit(unknown === undefined ? 0 : 2);
 }
 
-let running: Fleet | undefined;
-const fleet = async (): Promise<readonly Member[]> => {
-  running ??= await Fleet.start();
-  return running.members;
+const started: { fleet?: Promise<Fleet>; cluster?: Promise<Cluster> } = {};
+const shared: Shared = {
+  fleet: async () => {
+    started.fleet ??= Fleet.start();
+    return (await started.fleet).members;
+  },
+  cluster: () => {
+    started.cluster ??= import("./_cluster.ts").then(({ Cluster }) => Cluster.start());
+    return started.cluster;
+  },
+};
+/** What did not start has removed itself. */
+const removeAll = async (): Promise<void> => {
+  for (const each of await Promise.allSettled([started.fleet, started.cluster])) {
+    if (each.status === "fulfilled") await each.value?.remove();
+  }
 };
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => Promise.resolve(running?.remove()).finally(() => process.exit(1)));
+  process.once(signal, () => removeAll().finally(() => process.exit(1)));
 }
 const sections: Section[] = [];
 const machine = { time: new Date().toISOString(), node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length };
@@ -65,15 +89,20 @@ console.log(`${machine.cpus} x ${machine.cpu}\n`);
 try {
   for (const [name, { title, run }] of Object.entries(PARTS)) {
     if (positionals.length > 0 && !positionals.includes(name)) continue;
-    const started = performance.now();
-    const rows = await run(fleet);
-    const seconds = Math.round((performance.now() - started) / 1000);
-    const section = { name, title, rows, seconds, load: loadavg()[0] ?? 0 };
-    sections.push(section);
-    console.log(sectionText(section));
+    const began = performance.now();
+    try {
+      const rows = await run(shared);
+      const seconds = Math.round((performance.now() - began) / 1000);
+      const section = { name, title, rows, seconds, load: loadavg()[0] ?? 0 };
+      sections.push(section);
+      console.log(sectionText(section));
+    } catch (error) {
+      process.exitCode = 1;
+      console.log(`${name}: not measured: ${error instanceof Error ? error.message : String(error)}\n`);
+    }
   }
 } finally {
-  await running?.remove();
+  await removeAll();
 }
 mkdirSync(dirname(values.json), { recursive: true });
 writeFileSync(values.json, reportJson(machine, sections));
