@@ -60,6 +60,16 @@ export async function callUntilServed(caller: Caller, call: Call): Promise<void>
   await caller.call(call);
 }
 
+/** Connects as soon as somebody listens. */
+export async function connectWhenServed(socket: string): Promise<Caller> {
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+    const caller = await Caller.connect(socket).catch(() => undefined);
+    if (caller !== undefined) return caller;
+    await delay(2);
+  }
+  return Caller.connect(socket);
+}
+
 /** Connects that many callers. */
 export function connectCallers(socket: string, count: number): Promise<Caller[]> {
   return Promise.all(Array.from({ length: count }, () => Caller.connect(socket)));

@@ -1,4 +1,7 @@
-/** A real API server with many Node objects, and the processes of ours that are measured at it. */
+/** A real API server with many Node objects, and the processes that are measured at it. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import type { KubeClient } from "../../src/lib/kube/client.ts";
 import type { Resource } from "../../src/lib/kube/object.ts";
 import type { ApiServer } from "../cluster/_api_server.ts";
@@ -34,6 +37,10 @@ export class Cluster {
     return new Cluster(server, client);
   }
 
+  get kubeconfig(): string {
+    return this.#server.kubeconfig;
+  }
+
   /** A client of its own connection. */
   newClient(): KubeClient {
     return this.#server.client();
@@ -56,6 +63,11 @@ export class Cluster {
     await inParallel(this.#nodes.splice(count), async (name) => {
       must(await this.client.delete(NODES, { name }));
     });
+  }
+
+  /** Makes Node objects if there are fewer. */
+  async haveAtLeast(count: number): Promise<void> {
+    if (this.#nodes.length < count) await this.haveNodes(count);
   }
 
   /** What every kubelet does from time to time: tells that its node is well. Nothing else changes. */
@@ -81,6 +93,26 @@ export class Cluster {
     const daemon = new NodeDaemon({ kubeconfig: this.#server.kubeconfig, namespace, nodeName, flags });
     this.#running.add({ end: () => daemon.remove() });
     return daemon;
+  }
+
+  /** A process that follows the pools of a namespace and only parses them. */
+  async parsingWatcher({ namespace }: Pools): Promise<{ readonly pid: number; end(): Promise<void> }> {
+    const program = join(import.meta.dirname, "_parsing_watcher.ts");
+    const child = spawn(process.execPath, [program, this.#server.kubeconfig, namespace], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const ended = once(child, "exit");
+    const watcher = {
+      pid: child.pid ?? -1,
+      end: async () => {
+        child.kill("SIGKILL");
+        await ended;
+      },
+    };
+    this.#running.add(watcher);
+    await Promise.race([once(child.stdout, "data"), ended]);
+    if (child.exitCode !== null) throw new Error("the process that only parses has ended");
+    return watcher;
   }
 
   /** The value of a metric of the API server whose line has all of the words. */

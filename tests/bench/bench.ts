@@ -46,6 +46,18 @@ const PARTS: Readonly<Record<string, Part>> = {
     title: "the controller at a real API server",
     run: async ({ cluster }) => (await import("./controller.ts")).controller(await cluster()),
   },
+  failover: {
+    title: "a standby takes over",
+    run: async ({ cluster }) => (await import("./failover.ts")).failover(await cluster()),
+  },
+  node: {
+    title: "the node daemon at a real API server",
+    run: async ({ cluster }) => (await import("./node.ts")).node(await cluster()),
+  },
+  cleaner: {
+    title: "calls while stale reservations are looked for",
+    run: async ({ cluster }) => (await import("./cleaner.ts")).cleaner(await cluster()),
+  },
 };
 
 const USAGE = `Usage: npm run bench -- [--json FILE] [SECTION...]

@@ -1,6 +1,6 @@
 /** What one pool's last plan worked out, so that the next one costs what has changed and not what there is. */
 import type { Allocation, AppliedSpec, Pool, PoolObject } from "../api/types.ts";
-import { type Held, readEntries, sameEntries } from "./block_entry.ts";
+import { type Held, sameEntries } from "./block_entry.ts";
 import type { Standing } from "./standing.ts";
 import { sameWholeSpec, type Terms } from "./terms.ts";
 
@@ -40,11 +40,10 @@ export class PlanMemory {
     return { ...pool, spec, ...(status && { status: { ...status, ...(appliedSpec && { appliedSpec }) } }) } as Pool;
   }
 
-  /** The entries read, without reading them again where they are those of the last plan. */
-  entries(allocations: readonly Allocation[]): readonly Held[] {
-    if (this.#standing !== undefined && sameEntries(allocations, this.#allocations)) return this.#standing.holders;
-    this.#standing = undefined;
-    return readEntries(allocations);
+  /** The last plan's standing, if these are the entries that it came to; else it is forgotten. */
+  known(allocations: readonly Allocation[]): Standing | undefined {
+    if (this.#standing !== undefined && !sameEntries(allocations, this.#allocations)) this.#standing = undefined;
+    return this.#standing;
   }
 
   /** The last plan's standing, if these are its entries and circumstances, and all its nodes stay. */

@@ -8,7 +8,7 @@ import { allowsReallocation, toAppliedSpec, validAppliedSpec } from "../api/in_f
 import { type NodeInfo, nodeMatcher } from "../api/selector.ts";
 import type { Allocation, AnyPoolStatus, AppliedSpec, BlockCounts, PoolObject, Released } from "../api/types.ts";
 import { isValidSelector, validatePool } from "../api/validate.ts";
-import { type Held, sameEntries } from "./block_entry.ts";
+import { type Held, readEntries, sameEntries } from "./block_entry.ts";
 import { conditionsOf, type PoolEvent, sameConditions } from "./conditions.ts";
 import { type Dealt, deal } from "./deal.ts";
 import { findingsOf, troublesOf } from "./findings.ts";
@@ -23,7 +23,7 @@ import { judge, moved } from "./verdict.ts";
 export interface PlanInput {
   /** The pool with the status that was read with it. */
   readonly pool: PoolObject;
-  /** Every Node object there is, in any order; the plan finds out which ones match. */
+  /** Every Node object there is, once, in any order; the plan finds out which ones match. */
   readonly nodes: readonly NodeInfo[];
   /** For releasedAt and lastTransitionTime. */
   readonly now: Date;
@@ -66,10 +66,11 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
   const mayMove = spec !== undefined && allowsReallocation(pool.metadata);
   const asked = spec && termsOf(spec);
   const applied = validAppliedSpec(pool);
-  const entries = memory.entries(status.allocations ?? []);
+  const known = memory.known(status.allocations ?? []);
+  const entries = known?.holders ?? readEntries(status.allocations ?? []);
   // An invalid spec takes nothing away, not even by its selector: only nodes that are gone lose their block.
-  const keeps = spec === undefined ? present() : matching;
-  const staying = entries.filter(({ nodeName }) => keeps.has(nodeName));
+  const keeping = spec === undefined ? input.nodes.map(({ name }) => name) : matching;
+  const staying = known !== undefined && hasAllOf(keeping, known) ? entries : thoseOf(keeping, entries);
   const verdict = judge({ spec, applied, staying, mayMove });
   const circumstances = { terms: verdict.terms, asked, mayMove };
 
@@ -79,7 +80,7 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
   const leaving =
     staying.length === entries.length
       ? []
-      : entries.filter(({ nodeName }) => !keeps.has(nodeName)).map((held) => leave(held, present()));
+      : without(staying, entries).map((held) => leave(held, present()));
   const stamp = { now: timeText(input.now), generation: pool.metadata.generation };
   const resting = rest(
     status.released ?? [],
@@ -90,8 +91,8 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
     stamp.now,
   );
 
-  const without = namesWithout(matching, standing);
-  const dealt = deal(verdict.terms, standing, resting.entries, without);
+  const waiting = matching.filter((name) => !standing.byNode.has(name)).sort();
+  const dealt = deal(verdict.terms, standing, resting.entries, waiting);
   const result = standing.with(dealt.regained, verdict.terms).withFresh(dealt.fresh);
   const allocations = result.holders.map(({ entry }) => entry);
   memory.remember(allocations, result, circumstances);
@@ -136,12 +137,29 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
 }
 
 /** Names of the nodes that the pool's selector chooses; of none where the selector cannot be read. */
-function matchingNames(pool: PoolObject, nodes: readonly NodeInfo[]): ReadonlySet<string> {
-  const matching = new Set<string>();
-  if ("unreadable" in pool || !isValidSelector(pool.spec.nodeSelector)) return matching;
+function matchingNames(pool: PoolObject, nodes: readonly NodeInfo[]): readonly string[] {
+  if ("unreadable" in pool || !isValidSelector(pool.spec.nodeSelector)) return [];
   const matches = nodeMatcher(pool.spec.nodeSelector);
-  for (const node of nodes) if (matches(node)) matching.add(node.name);
+  const matching: string[] = [];
+  for (const node of nodes) if (matches(node)) matching.push(node.name);
   return matching;
+}
+
+/** Whether everybody of the standing is named. */
+function hasAllOf(names: readonly string[], { byNode }: Standing): boolean {
+  let found = 0;
+  for (const name of names) if (byNode.has(name)) found++;
+  return found === byNode.size;
+}
+
+function thoseOf(names: readonly string[], entries: readonly Held[]): readonly Held[] {
+  const named = new Set(names);
+  return entries.filter(({ nodeName }) => named.has(nodeName));
+}
+
+function without(some: readonly Held[], all: readonly Held[]): readonly Held[] {
+  const left = new Set(some);
+  return all.filter((held) => !left.has(held));
 }
 
 /** Names of all nodes, looked at only when asked for. */
@@ -155,12 +173,6 @@ function presentNames(nodes: readonly NodeInfo[]): () => ReadonlySet<string> {
 
 function leave(held: Held, present: ReadonlySet<string>): Withdrawn {
   return { ...held, reason: present.has(held.nodeName) ? "NodeNotMatching" : "NodeDeleted" };
-}
-
-function namesWithout(matching: ReadonlySet<string>, standing: Standing): readonly string[] {
-  const names: string[] = [];
-  for (const name of matching) if (!standing.byNode.has(name)) names.push(name);
-  return names.sort();
 }
 
 function countBlocks(terms: Terms | undefined, allocated: number, dealt: Dealt): BlockCounts {
