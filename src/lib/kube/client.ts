@@ -81,7 +81,9 @@ export class KubeClient {
     const path = `${listPath(resource, namespace)}${query}`;
     const read = await this.#call<RawList<T>>("GET", path, request, accept(metadataOnly, METADATA_LIST));
     if (!read.ok) return read;
-    const { metadata, items } = read.value;
+    const { metadata } = read.value;
+    // An empty list of metadata has null.
+    const items = read.value.items === null ? [] : read.value.items;
     if (!Array.isArray(items) || typeof metadata?.resourceVersion !== "string") {
       return fail(localError("malformed", `GET ${path}: the answer is not a list`));
     }
@@ -189,7 +191,7 @@ export class KubeClient {
 
 interface RawList<T> {
   readonly metadata?: { readonly resourceVersion?: unknown; readonly continue?: string };
-  readonly items?: readonly T[];
+  readonly items?: readonly T[] | null;
 }
 
 const PATCH_TYPES: Readonly<Record<PatchType, string>> = {

@@ -114,6 +114,11 @@ test("a list of metadata brings metadata only", async () => {
   );
 });
 
+test("a list of the metadata of nothing is empty", async () => {
+  const selection = { namespace: "default", fieldSelector: "metadata.name=nobody", metadataOnly: true };
+  assert.equal(value(await client.list<ConfigMap>(CONFIG_MAPS, selection)).items, []);
+});
+
 /** Watches until the server ends the stream, and returns the events as "type name". */
 async function watch(from: string, during: () => Promise<unknown>): Promise<readonly string[]> {
   const events: WatchEvent<ConfigMap>[] = [];
