@@ -27,9 +27,7 @@ export async function makeDealtPools(namespace: Pools, { pools, nodes, blockSize
 /** Replaces the status of a pool. @returns the pool as it is then. */
 export async function putStatus(namespace: Pools, pool: PoolJson, status: unknown): Promise<PoolJson> {
   const place = { namespace: namespace.namespace, name: pool.metadata.name };
-  return must(
-    await namespace.client.put(POOL_RESOURCES.IPPool, place, { ...pool, status }, { subresource: "status" }),
-  );
+  return must(await namespace.client.put(POOL_RESOURCES.IPPool, place, { ...pool, status }, { subresource: "status" }));
 }
 
 /** As the controller would have it. */

@@ -1,8 +1,8 @@
 /** Calls while the stale cleaner makes its round over many reservations whose pods are gone, all of which it has to ask for. */
 import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../cluster/_pools.ts";
-import { allocate, connectCallers, connectWhenServed, deallocate, makeCalls } from "./_calls.ts";
 import type { Caller } from "./_caller.ts";
+import { allocate, connectCallers, connectWhenServed, deallocate, makeCalls } from "./_calls.ts";
 import type { Cluster } from "./_cluster.ts";
 import { makeDealtPools } from "./_dealt_pools.ts";
 import type { Row } from "./_report.ts";
@@ -37,7 +37,12 @@ export async function cleaner(cluster: Cluster): Promise<Row[]> {
   const before = await asked();
   const calls = new Calls(await connectWhenServed(daemon.socket));
   const quiet = await calls.during(() => delay(QUIET_MS));
-  await until(async () => (await asked()) > before, "the cleaner has begun its round", () => daemon.log, ROUND_LIMIT_MS);
+  await until(
+    async () => (await asked()) > before,
+    "the cleaner has begun its round",
+    () => daemon.log,
+    ROUND_LIMIT_MS,
+  );
   const began = performance.now();
   const busy = await calls.during(() =>
     until(

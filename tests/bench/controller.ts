@@ -9,8 +9,8 @@ import { must, type PoolJson, type Pools, until } from "../cluster/_pools.ts";
 import { type Cluster, inParallel, NODE_SELECTOR } from "./_cluster.ts";
 import { cpuMilliseconds, peakMegabytes } from "./_process.ts";
 import type { Row } from "./_report.ts";
-import { StatusWrites } from "./_status_writes.ts";
 import { median, pairedRatio, type Spread } from "./_statistics.ts";
+import { StatusWrites } from "./_status_writes.ts";
 
 const NODES = 5000;
 const JOINING = 100;

@@ -3,8 +3,8 @@ import type { ControllerProcess } from "../cluster/_controller.ts";
 import { must, type Pools, until } from "../cluster/_pools.ts";
 import { type Cluster, nodeName } from "./_cluster.ts";
 import type { Row } from "./_report.ts";
-import { StatusWrites } from "./_status_writes.ts";
 import { median } from "./_statistics.ts";
+import { StatusWrites } from "./_status_writes.ts";
 
 const LEASE_DURATION_MS = 15_000;
 /** Each end of a leader, how often it is tried, and milliseconds that taking over may last. */

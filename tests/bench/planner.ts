@@ -69,7 +69,9 @@ export async function planner(): Promise<Row[]> {
       const other = BESIDE[name];
       if (other === undefined) return [];
       const beside = { what: other, value: median(of(other)), ratio: pairedRatio(of(name), of(other)) };
-      return [{ what: `${label}: ${name}`, value: median(of(name)), unit: "ms", beside, bound: { most: INDEPENDENT_BOUND } }];
+      return [
+        { what: `${label}: ${name}`, value: median(of(name)), unit: "ms", beside, bound: { most: INDEPENDENT_BOUND } },
+      ];
     });
     const large = doubled.map((took) => took[which]);
     const small = plain === undefined ? [] : of(plain);

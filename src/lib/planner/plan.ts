@@ -78,9 +78,7 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
   const sorted = before === undefined ? sortOut(staying, verdict, asked, mayMove) : undefined;
   const standing = before ?? Standing.of(sorted?.kept ?? [], verdict.terms);
   const leaving =
-    staying.length === entries.length
-      ? []
-      : without(staying, entries).map((held) => leave(held, present()));
+    staying.length === entries.length ? [] : without(staying, entries).map((held) => leave(held, present()));
   const stamp = { now: timeText(input.now), generation: pool.metadata.generation };
   const resting = rest(
     status.released ?? [],
