@@ -46,6 +46,10 @@ const PARTS: Readonly<Record<string, Part>> = {
     title: "the controller at a real API server",
     run: async ({ cluster }) => (await import("./controller.ts")).controller(await cluster()),
   },
+  heartbeats: {
+    title: "what heartbeats of nodes cost the controller",
+    run: async ({ cluster }) => (await import("./heartbeats.ts")).heartbeats(await cluster()),
+  },
   failover: {
     title: "a standby takes over",
     run: async ({ cluster }) => (await import("./failover.ts")).failover(await cluster()),
