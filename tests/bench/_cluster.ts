@@ -37,10 +37,6 @@ export class Cluster {
     return new Cluster(server, client);
   }
 
-  get kubeconfig(): string {
-    return this.#server.kubeconfig;
-  }
-
   /** A client of its own connection. */
   newClient(): KubeClient {
     return this.#server.client();
@@ -95,24 +91,24 @@ export class Cluster {
     return daemon;
   }
 
-  /** A process that follows the pools of a namespace and only parses them. */
-  async parsingWatcher({ namespace }: Pools): Promise<{ readonly pid: number; end(): Promise<void> }> {
-    const program = join(import.meta.dirname, "_parsing_watcher.ts");
-    const child = spawn(process.execPath, [program, this.#server.kubeconfig, namespace], {
+  /** A process beside ours that runs a script of this folder, given the kubeconfig and the arguments; it is ready. */
+  async beside(script: string, args: readonly string[]): Promise<{ readonly pid: number; end(): Promise<void> }> {
+    const program = join(import.meta.dirname, script);
+    const child = spawn(process.execPath, [program, this.#server.kubeconfig, ...args], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const ended = once(child, "exit");
-    const watcher = {
+    const running = {
       pid: child.pid ?? -1,
       end: async () => {
         child.kill("SIGKILL");
         await ended;
       },
     };
-    this.#running.add(watcher);
+    this.#running.add(running);
     await Promise.race([once(child.stdout, "data"), ended]);
-    if (child.exitCode !== null) throw new Error("the process that only parses has ended");
-    return watcher;
+    if (child.exitCode !== null) throw new Error(`${script} has ended`);
+    return running;
   }
 
   /** The value of a metric of the API server whose line has all of the words. */

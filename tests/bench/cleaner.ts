@@ -1,4 +1,7 @@
-/** Calls while the stale cleaner makes its round over many reservations whose pods are gone, all of which it has to ask for. */
+/**
+ * Calls while the stale cleaner makes its round over many reservations whose pods are gone, all of which it has to ask for. The
+ * API server is on this machine too: beside it stand calls while somebody else asks it the same.
+ */
 import { setTimeout as delay } from "node:timers/promises";
 import { until } from "../cluster/_pools.ts";
 import type { Caller } from "./_caller.ts";
@@ -12,7 +15,7 @@ const RESERVATIONS = 10_000;
 const CALLERS = 16;
 /** Milliseconds between two calls that are measured. */
 const PAUSE_MS = 2;
-const QUIET_MS = 15_000;
+const BESIDE_MS = 15_000;
 /** A round begins every minute. */
 const ROUND_LIMIT_MS = 90_000;
 const LOOK_MS = 250;
@@ -34,9 +37,11 @@ export async function cleaner(cluster: Cluster): Promise<Row[]> {
 
   const asked = (): Promise<number> =>
     cluster.serverMetric(["apiserver_request_total", 'resource="pods"', 'verb="GET"']);
-  const before = await asked();
   const calls = new Calls(await connectWhenServed(daemon.socket));
-  const quiet = await calls.during(() => delay(QUIET_MS));
+  const asking = await cluster.beside("_asking.ts", []);
+  const beside = await calls.during(() => delay(BESIDE_MS));
+  await asking.end();
+  const before = await asked();
   await until(
     async () => (await asked()) > before,
     "the cleaner has begun its round",
@@ -60,10 +65,10 @@ export async function cleaner(cluster: Cluster): Promise<Row[]> {
   return [
     { what: `a round over ${RESERVATIONS} reservations of pods that are gone`, value: seconds, unit: "s" },
     ...([0.5, 0.99, 1] as const).map((q): Row => {
-      const [during, otherwise] = [quantile(busy, q), quantile(quiet, q)];
+      const [during, otherwise] = [quantile(busy, q), quantile(beside, q)];
       const name = { 0.5: "half of the calls", 0.99: "99 of 100 calls", 1: "the slowest call" }[q];
-      const what = `${name}: what the round adds to ${otherwise.toFixed(2)} ms`;
-      return { what, value: during - otherwise, unit: "ms", bound: { most: BOUND_MS } };
+      const what = `${name}: what the round adds to ${otherwise.toFixed(1)} ms beside another's questions`;
+      return { what, value: during - otherwise, unit: "ms", ...(q < 1 && { bound: { most: BOUND_MS } }) };
     }),
   ];
 }

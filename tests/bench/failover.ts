@@ -23,11 +23,19 @@ export async function failover(cluster: Cluster): Promise<Row[]> {
   const rows: Row[] = [];
   let leader = await start();
   await untilLeads(leader);
+  // The API server takes two seconds for the first object of a kind that is new to it.
+  must(await namespace.create("IPPool", "first", spec(255)));
+  must(await namespace.delete("IPPool", "first"));
   for (const { signal, rounds, most } of ENDS) {
     const times: number[] = [];
     for (let round = 0; round < rounds; round++) {
       const standby = await start();
       await standby.untilReady();
+      await until(
+        () => standby.output.includes('"The leader"'),
+        "the standby knows the leader",
+        () => standby.output,
+      );
       const writes = await StatusWrites.follow(namespace);
       leader.signal(signal);
       const ended = performance.now();

@@ -86,7 +86,7 @@ function memory(daemons: readonly NodeDaemon[]): Row[] {
 
 /** Statuses change in what concerns other nodes; beside the daemon somebody else follows them who only parses. */
 async function updates(cluster: Cluster, daemon: NodeDaemon, namespace: Pools): Promise<Row> {
-  const parsing = await cluster.parsingWatcher(namespace);
+  const parsing = await cluster.beside("_watching.ts", [namespace.namespace]);
   let pool = must(await namespace.get("IPPool", "pool-1"));
   const ours: number[] = [];
   const bare: number[] = [];

@@ -172,6 +172,8 @@ export class Controller {
     const reflector = new Reflector<KubeObject, NodeEntry>({
       client: this.#options.client,
       resource: NODES,
+      // Thousands of small objects come twice as fast in pages as one by one, and cost both sides half the CPU.
+      streaming: false,
       metadataOnly: true,
       keep: ({ metadata: { name, resourceVersion, labels = {} } }) => ({
         metadata: metadataOf(name, resourceVersion),

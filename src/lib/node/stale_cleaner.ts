@@ -38,8 +38,6 @@ const ROUNDS = 4;
 const SLICE = 256;
 /** Reservations that are released by one record of the journal. */
 const GROUP = 64;
-/** Questions to the API server at once. */
-const AT_ONCE = 4;
 /** Names in a line of the log. */
 const NAMED = 50;
 
@@ -78,7 +76,7 @@ export class StaleCleaner {
     const suspects = await this.#findSuspects();
     const before = this.#missed;
     const missed = new Map<Reservation, number>();
-    const answers = await this.#askAll([...suspects.keys()], signal);
+    const answers = await this.#askAll(suspects.keys(), signal);
     for (const [key, reservations] of suspects) {
       const answer = answers.get(key);
       for (const reservation of reservations) {
@@ -122,22 +120,25 @@ export class StaleCleaner {
     return uid === "" ? pod.nodeName === this.#options.nodeName : pod.uid === uid || pod.metadata.uid === uid;
   }
 
-  /** The answers that there are: after the first failure no more is asked. */
+  /**
+   * The answers that there are: after the first failure no more is asked. One question after the other: nothing waits for
+   * them, and the answers of several at once would hold up a request that comes between.
+   */
   async #askAll(
-    keys: string[],
+    keys: Iterable<string>,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, { readonly pod: PodOnNode | undefined }>> {
     const answers = new Map<string, { readonly pod: PodOnNode | undefined }>();
     let error: KubeError | undefined;
-    const work = async (): Promise<void> => {
-      for (let key = keys.pop(); key !== undefined && error === undefined; key = keys.pop()) {
-        const { namespace = "", name } = nameOf(key);
-        const answer = await this.#options.pods.lookUp(namespace, name, signal);
-        if (answer.ok) answers.set(key, { pod: answer.value });
-        else error = answer.error;
+    for (const key of keys) {
+      const { namespace = "", name } = nameOf(key);
+      const answer = await this.#options.pods.lookUp(namespace, name, signal);
+      if (!answer.ok) {
+        error = answer.error;
+        break;
       }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+      answers.set(key, { pod: answer.value });
+    }
     this.#tell(error);
     return answers;
   }
