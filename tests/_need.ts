@@ -15,6 +15,7 @@ const SOURCES = {
   etcd: "scripts/peers/kube, or set KUBEBUILDER_ASSETS",
   "go-grpc-client": "scripts/peers/go-grpc",
   "go-grpc-server": "scripts/peers/go-grpc",
+  helm: "scripts/peers/helm",
   "host-device": "scripts/peers/cni",
   "host-local": "scripts/peers/cni",
   ip: "apt-get install iproute2",

@@ -1,4 +1,4 @@
-/** A container image that needs no registry: busybox, packed as `docker save` does. */
+/** Container images that need no registry, packed as `docker save` does. */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -10,14 +10,29 @@ import { need } from "../_need.ts";
 const BUSYBOX = need("busybox");
 const run = promisify(execFile);
 
-/** What pods call it. */
+/** What pods call that of busybox. */
 export const IMAGE = "docker.io/library/nv-ipam-test:1";
 
-/** Packs it into a file in the directory. @returns the file's path. */
+/** How an image is called, and what it starts. */
+export interface ImageSettings {
+  readonly name: string;
+  readonly entrypoint: readonly string[];
+  readonly stopSignal?: string;
+}
+
+/** Packs busybox into a file in the directory. @returns the file's path. */
 export async function packImage(directory: string): Promise<string> {
   const root = join(directory, "root");
   mkdirSync(join(root, "bin"), { recursive: true });
   copyFileSync(BUSYBOX, join(root, "bin", "busybox"));
+  // A first process of a namespace does not hear SIGTERM unless it listens for it.
+  const entrypoint = ["/bin/busybox", "sleep", "2147483647"];
+  return packRoot(directory, root, { name: IMAGE, entrypoint, stopSignal: "SIGKILL" });
+}
+
+/** Packs a root directory into a file `image.tar` in the directory, as an image of one layer. @returns the file's path. */
+export async function packRoot(directory: string, root: string, settings: ImageSettings): Promise<string> {
+  const { name, entrypoint, stopSignal = "SIGTERM" } = settings;
   const image = join(directory, "image");
   mkdirSync(image);
   await run("tar", ["-C", root, "--owner=0", "--group=0", "-cf", join(image, "layer.tar"), "."]);
@@ -25,18 +40,17 @@ export async function packImage(directory: string): Promise<string> {
   const config = JSON.stringify({
     architecture: arch() === "x64" ? "amd64" : arch(),
     os: "linux",
-    // A first process of a namespace does not hear SIGTERM unless it listens for it.
-    config: { Entrypoint: ["/bin/busybox", "sleep", "2147483647"], StopSignal: "SIGKILL" },
+    config: { Entrypoint: entrypoint, StopSignal: stopSignal },
     rootfs: { type: "layers", diff_ids: [`sha256:${digest(readFileSync(join(image, "layer.tar")))}`] },
     history: [{ created_by: "nv-ipam's tests" }],
   });
-  const name = `${digest(config)}.json`;
-  writeFileSync(join(image, name), config);
+  const file = `${digest(config)}.json`;
+  writeFileSync(join(image, file), config);
   writeFileSync(
     join(image, "manifest.json"),
-    JSON.stringify([{ Config: name, RepoTags: [IMAGE], Layers: ["layer.tar"] }]),
+    JSON.stringify([{ Config: file, RepoTags: [name], Layers: ["layer.tar"] }]),
   );
-  const file = join(directory, "image.tar");
-  await run("tar", ["-C", image, "-cf", file, "manifest.json", name, "layer.tar"]);
-  return file;
+  const archive = join(directory, "image.tar");
+  await run("tar", ["-C", image, "-cf", archive, "manifest.json", file, "layer.tar"]);
+  return archive;
 }
