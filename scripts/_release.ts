@@ -80,11 +80,12 @@ function alone(kubectl: string, directory: string): string {
   }
 }
 
-/** The chart as `helm package` lays it out, but with the commit's time. */
+/** The chart as `helm package` lays it out, its links to other folders followed, but with the commit's time. */
 function chart(info: BuildInfo): Uint8Array {
   const layout = ["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX", "--format=ustar"];
+  const content = ["--dereference", `--mtime=@${seconds(info)}`];
   const place = ["-C", join(ROOT, dirname(CHART)), basename(CHART)];
-  const tar = execFileSync("tar", ["-cf", "-", ...layout, `--mtime=@${seconds(info)}`, ...place], {
+  const tar = execFileSync("tar", ["-cf", "-", ...layout, ...content, ...place], {
     maxBuffer: 2 ** 26,
   });
   return gzipSync(tar, { level: 9 });

@@ -10,6 +10,7 @@ import { writeRelease } from "../../scripts/_release.ts";
 import { need } from "../_need.ts";
 
 const kubectl = need("kubectl");
+const helm = need("helm");
 const ROOT = join(import.meta.dirname, "../..");
 const INFO = { version: "1.2.3", commit: "0123abc", date: "2026-01-02T03:04:05.000Z" };
 
@@ -58,6 +59,16 @@ test("SHA256SUMS has every file, as sha256sum reads it", () => {
 test("executables are there for both architectures", () => {
   assert.is(readFileSync(join(first, "nv-ipam-1.2.3-linux-amd64"), "utf8"), "for amd64");
   assert.is(readFileSync(join(first, "nv-ipam-1.2.3-linux-arm64"), "utf8"), "for arm64");
+});
+
+test("the chart gives what its folder gives", () => {
+  const render = (chart: string): string => {
+    const env = { PATH: process.env.PATH ?? "", HOME: directory };
+    const args = ["template", "nv-ipam", chart, "--set=monitoring=true"];
+    // It notes on stderr which links it follows.
+    return execFileSync(helm, args, { env, encoding: "utf8", maxBuffer: 2 ** 26, stdio: ["ignore", "pipe", "ignore"] });
+  };
+  assert.is(render(join(first, "nv-ipam-1.2.3.tgz")), render(join(ROOT, "charts/nv-ipam")));
 });
 
 test("the bill of materials names the commit and its time", () => {

@@ -1,7 +1,7 @@
 /** The Helm chart: the same objects as kustomize gives, values that the schema describes, and releases on a real API server. */
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parse } from "yaml";
@@ -84,6 +84,19 @@ test("before Kubernetes 1.31 the CRDs have no rules, and otherwise when asked to
   assert.is(rules(template(["crds.rules=on"], "--kube-version=1.30.9")), all);
   assert.is(rules(template(["crds.rules=off"])), 0);
   assert.not(template(["crds.install=false"]).some(({ kind }) => kind === "CustomResourceDefinition"));
+});
+
+test("with monitoring it has what the component adds", () => {
+  const [resources, components] = ["overlays/no-webhook", "components/monitoring"].map((part) => [
+    relative(server.directory, join(CHART, "../../manifests", part)),
+  ]);
+  const settings = { namespace: NAMESPACE, resources, components };
+  writeFileSync(join(server.directory, "kustomization.yaml"), JSON.stringify(settings));
+  const isAdded = ({ kind }: Manifest): boolean => /^(PodMonitor|PrometheusRule|ConfigMap)$/.test(kind);
+  const expected = parseManifests(kustomize(server.directory)).filter(isAdded);
+  assert.is(expected.length, 4);
+  assert.equal(byKey(template(["monitoring=true"]).filter(isAdded)), byKey(expected));
+  assert.equal(template().filter(isAdded), []);
 });
 
 interface Schema {
