@@ -59,21 +59,57 @@ async function settled(): Promise<void> {
   for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate);
 }
 
+/** So many callers commit at the same time. */
+async function together(store: Store<Ledger>, callers: number): Promise<void> {
+  const commitOne = (_: unknown, index: number): Promise<void> => {
+    add(store.ledger, `c${index}`, [POOLS[0]]);
+    return commit(store);
+  };
+  await Promise.all(Array.from({ length: callers }, commitOne));
+}
+
 test("callers that wait at the same time share one write and one sync", async () => {
   const { store, commits } = await open(new SimStorage(), DEFAULT_SIZES);
   const before = store.stats();
   const commitsBefore = commits.length;
-  const waiting: Promise<void>[] = [];
-  for (let index = 0; index < 10; index++) {
-    add(store.ledger, `c${index}`, [POOLS[0]]);
-    waiting.push(commit(store));
-  }
-  await Promise.all(waiting);
+  await together(store, 10);
   const after = store.stats();
   assert.is(after.syncs - before.syncs, 1);
   assert.is(commits.length - commitsBefore, 1);
   assert.is(after.journalBytes - before.journalBytes, after.bytesWritten - before.bytesWritten);
   assert.is(store.ledger.size, 10);
+  await store.close();
+});
+
+test("of callers that come again one after the other half are written together, not the first of them alone", async () => {
+  const { store, commits } = await open(new SimStorage(), DEFAULT_SIZES);
+  await together(store, 10);
+  const before = commits.length;
+  const { bytesWritten } = store.stats();
+  const waiting: Promise<void>[] = [];
+  const come = async (): Promise<void> => {
+    del(store.ledger, `c${waiting.length}`);
+    waiting.push(commit(store));
+    await new Promise(setImmediate);
+  };
+  while (waiting.length < 4) await come();
+  assert.is(store.stats().bytesWritten, bytesWritten);
+  await come();
+  await Promise.all(waiting);
+  assert.is(commits.length - before, 1);
+  await store.close();
+});
+
+test("a caller that comes alone after many is not kept waiting for them", async () => {
+  const { store } = await open(new SimStorage(), DEFAULT_SIZES);
+  await together(store, 10);
+  del(store.ledger, "c0");
+  let isWritten = false;
+  commit(store).then(() => {
+    isWritten = true;
+  });
+  await settled();
+  assert.ok(isWritten);
   await store.close();
 });
 

@@ -168,6 +168,21 @@ test("R1 what the pod's earlier sandbox held and gave back is not taken over fro
   refused(add(ledger, "c1-again", [one], samePod), "ResourceExhausted");
 });
 
+test("R1 what sandboxes hold and gave back is known after the block has been exhausted once as well", () => {
+  const ledger = new Ledger();
+  add(ledger, "c0", [one]);
+  refused(add(ledger, "c1", [one]), "ResourceExhausted");
+  del(ledger, "c0", [one]);
+  add(ledger, "c1", [one]);
+  del(ledger, "c1", [one]);
+  add(ledger, "c2", [one]);
+  refused(add(ledger, "c1-again", [one], samePod), "ResourceExhausted");
+  del(ledger, "c2", [one]);
+  add(ledger, "c1", [one]);
+  assert.is(granted(add(ledger, "c1-again", [one], samePod)).length, 1);
+  assert.is(ledger.size, 1);
+});
+
 test("R1 an equal address that the pod's earlier sandbox holds of another pool is no help", () => {
   const ledger = new Ledger();
   const twin = ready(ipPool("twin", { subnet: "10.30.0.0/24", perNodeBlockSize: 1 }, "10.30.0.1-10.30.0.1"));

@@ -1,13 +1,18 @@
 /** The store as lowdb sees it: `new Low(adapter, ledger)`, `read()` recovers, `write()` makes the changes durable. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Adapter } from "lowdb";
 import type { StoredChange } from "./changes.ts";
 import type { Journaled } from "./journaled.ts";
 import { StoreFailure } from "./problem.ts";
 import type { StoreWriter } from "./writer.ts";
 
+/** Turns of the event loop without a new caller after which nobody is waited for: a few tens of microseconds. */
+const IDLE_TURNS = 4;
+
 /** The changes of all callers that wait for the same sync. */
 interface Group {
   readonly changes: StoredChange[];
+  callers: number;
   rebuilt: boolean;
   readonly done: PromiseWithResolvers<void>;
 }
@@ -24,6 +29,8 @@ export class JournalAdapter<L extends Journaled> implements Adapter<L> {
   #forming: Group | undefined;
   #writing: Group | undefined;
   #idle: Promise<void> = Promise.resolve();
+  /** How many callers the group had that was written last. */
+  #latest = 0;
   #sealed = false;
 
   /** @param open recovers the store; called once, by the first `read`. Its error is what `read` throws. */
@@ -89,14 +96,13 @@ export class JournalAdapter<L extends Journaled> implements Adapter<L> {
 
   #join(changes: readonly StoredChange[], rebuilt = false): Promise<void> {
     const { ledger, writer } = this.#use;
-    const group = this.#forming ?? { changes: [], rebuilt: false, done: Promise.withResolvers<void>() };
+    const group = this.#forming ?? { changes: [], callers: 0, rebuilt: false, done: Promise.withResolvers<void>() };
     group.changes.push(...changes);
+    group.callers++;
     group.rebuilt ||= rebuilt;
-    if (this.#forming === undefined && this.#writing === undefined) {
-      // All requests that arrived together join before the first of them is written.
-      this.#idle = new Promise((resolve) => setImmediate(() => this.#commitAll(ledger, writer).then(resolve)));
-    }
+    const isIdle = this.#forming === undefined && this.#writing === undefined;
     this.#forming = group;
+    if (isIdle) this.#idle = this.#commitAll(ledger, writer);
     return group.done.promise;
   }
 
@@ -106,7 +112,11 @@ export class JournalAdapter<L extends Journaled> implements Adapter<L> {
   }
 
   async #commitAll(ledger: L, writer: StoreWriter): Promise<void> {
+    // All requests that arrived together join before the first of them is written.
+    await nextTurn();
     for (let group = this.#forming; group !== undefined; group = this.#forming) {
+      await gathered(group, this.#latest / 2);
+      this.#latest = group.callers;
       this.#forming = undefined;
       this.#writing = group;
       try {
@@ -125,6 +135,19 @@ export class JournalAdapter<L extends Journaled> implements Adapter<L> {
     takeBack(ledger, [...group.changes, ...(behind?.changes ?? [])]);
     group.done.reject(cause);
     behind?.done.reject(cause);
+  }
+}
+
+/**
+ * Waits while callers keep coming, until the group has as many as `enough`: half of those that came together before. So of many
+ * callers one half is written while the other half's next requests are read; otherwise whoever came first after a sync would be
+ * written alone, and all others would wait for two syncs. One caller, or one that comes later than the others, waits for nobody.
+ */
+async function gathered(group: Group, enough: number): Promise<void> {
+  for (let turns = 0, before = 0; group.callers < enough && turns < IDLE_TURNS; ) {
+    turns = group.callers > before ? 0 : turns + 1;
+    before = group.callers;
+    await nextTurn();
   }
 }
 

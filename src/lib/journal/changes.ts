@@ -52,10 +52,15 @@ const NOBODY: Owner = { type: "none" };
 export function encodeChanges(changes: Iterable<StoredChange>): string {
   const pools: PoolRow[] = [];
   const indexes = new Map<string, number>();
-  const indexOf = ({ kind, name, uid }: PoolID): number => {
+  let latest: PoolID | undefined;
+  let index = 0;
+  const indexOf = (pool: PoolID): number => {
+    if (pool === latest) return index;
+    const { kind, name, uid } = pool;
     const key = `${kind} ${name} ${uid}`;
-    const index = indexes.get(key) ?? pools.push([kind, name, uid]) - 1;
+    index = indexes.get(key) ?? pools.push([kind, name, uid]) - 1;
     indexes.set(key, index);
+    latest = pool;
     return index;
   };
   return asciiJson([pools, Array.from(changes, (change) => toRow(change, indexOf))]);

@@ -141,7 +141,7 @@ export class Store<L extends Journaled> {
    * Resolves when all that the ledger shows now is on the disk; only then may an answer that builds on it leave. When it
    * cannot be written, what was not durable is taken back in the ledger before this resolves.
    */
-  async commit(): Promise<Result<void, StoreProblem>> {
+  commit(): Promise<Result<void, StoreProblem>> {
     return settle(this.#db.write());
   }
 
@@ -262,13 +262,11 @@ export async function readStore({
   }
 }
 
-async function settle(work: Promise<void>): Promise<Result<void, StoreProblem>> {
-  try {
-    await work;
-    return ok(undefined);
-  } catch (error) {
-    return fail(problemOf(error));
-  }
+function settle(work: Promise<void>): Promise<Result<void, StoreProblem>> {
+  return work.then(
+    () => ok(undefined),
+    (error: unknown) => fail(problemOf(error)),
+  );
 }
 
 /** Anything but a problem of the store is a bug. */

@@ -26,7 +26,7 @@ export interface Circumstances {
   readonly pool: NodePool;
   readonly occupancy: Occupancy;
   /** What other containers hold for the same pod's interface, in any pool. */
-  readonly abandoned: readonly Reservation[];
+  readonly abandoned: () => readonly Reservation[];
   readonly allowStaticInOtherBlocks: boolean;
   /** What the request gets from its other pool already: pools may share addresses, but one answer has none twice (R1). */
   readonly sibling: { readonly pool: PoolID; readonly address: Address } | undefined;
@@ -70,7 +70,7 @@ function chooseNext(circumstances: Circumstances): Result<Chosen, Refusal> {
   const { family } = pool.network;
   const free = nextOther(circumstances);
   if (free !== undefined) return ok({ address: { family, value: free }, how: "dynamic", takenFrom: undefined });
-  for (const takenFrom of abandoned) {
+  for (const takenFrom of abandoned()) {
     const address = isOf(pool, takenFrom)
       ? takenFrom.addresses.find(
           (each) => isUsable(pool, each) && !occupancy.isInConflict(each) && !isSiblings(each, circumstances),
@@ -144,7 +144,7 @@ function take(address: Address, how: How, circumstances: Circumstances): Result<
   }
   if (!occupancy.isTaken(address)) return ok({ address, how, takenFrom: undefined });
   // A single address is exhausted by its one holder; the pod's own earlier sandbox must not keep the pod from coming back.
-  const takenFrom = abandoned.find(
+  const takenFrom = abandoned().find(
     (reservation) => isOf(pool, reservation) && reservation.addresses.some((each) => sameAddress(each, address)),
   );
   if (takenFrom !== undefined && !occupancy.isInConflict(address)) return ok({ address, how, takenFrom });

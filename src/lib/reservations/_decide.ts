@@ -59,8 +59,7 @@ export function holdingIn(records: Records, pool: PoolName, attachment: Attachme
     reservation.pool.kind === pool.kind && reservation.pool.name === pool.name;
   const own = records.ofAttachment(attachment).filter(isOf);
   if (own.length > 0) return { own, adoptable: [] };
-  const ofPod = records.ofPod(podUID({ owner }), attachment.ifname);
-  return { own, adoptable: ofPod.filter((reservation) => reservation.containerID === "" && isOf(reservation)) };
+  return { own, adoptable: records.unadopted(podUID({ owner }), attachment.ifname).filter(isOf) };
 }
 
 /** Whether there is anything to hold or to adopt. */
@@ -143,7 +142,7 @@ function chooseAll(request: AllocateRequest, state: State): Result<readonly Deci
   const byName = matchRequested(request);
   if (!byName.ok) return byName;
   // Nothing of it is the attachment's own or to be adopted in a pool of the request, or there would be nothing to choose.
-  const abandoned = state.records.ofPod(podUID({ owner }), attachment.ifname);
+  const abandoned = (): readonly Reservation[] => state.records.ofPod(podUID({ owner }), attachment.ifname);
   const decisions: Decision[] = [];
   let sibling: Circumstances["sibling"];
   for (const pool of pools) {

@@ -18,36 +18,42 @@ export class Records {
   readonly #slots: (Reservation | undefined)[] = [];
   readonly #free: number[] = [];
   readonly #byContainer = new Map<string, Slots>();
-  readonly #byPod = new Map<string, Slots>();
+  /** By the pod's uid: what was rebuilt for it without a container id. */
+  readonly #unadopted = new Map<string, Slots>();
+  /** By the pod's uid: all that is kept for it. Made when it is first asked for: many nodes never do. */
+  #byPod: Map<string, Slots> | undefined;
 
   /** How many reservations there are. */
   get size(): number {
     return this.#slots.length - this.#free.length;
   }
 
-  add(reservation: Reservation): void {
-    const slot = this.#free.pop() ?? this.#slots.length;
-    this.#slots[slot] = reservation;
+  /** Puts the reservation in, in place of one that equals it. Returns whether there was none. */
+  put(reservation: Reservation): boolean {
     const uid = podUID(reservation);
-    if (isByContainer(reservation, uid)) insert(this.#byContainer, reservation.containerID, slot);
-    if (uid !== "") insert(this.#byPod, uid, slot);
+    const { index, key } = this.#indexOf(reservation, uid);
+    const slots = index.get(key);
+    const place = this.#find(slots, reservation);
+    const slot = place ?? this.#free.pop() ?? this.#slots.length;
+    this.#slots[slot] = reservation;
+    if (place !== undefined) return false;
+    index.set(key, joined(slots, slot));
+    if (uid !== "") this.#byPod?.set(uid, joined(this.#byPod.get(uid), slot));
+    return true;
   }
 
   /** Takes out the reservation that equals the given one. Returns what was taken out; undefined when there is none. */
   remove(reservation: Reservation): Reservation | undefined {
     const uid = podUID(reservation);
-    const byContainer = isByContainer(reservation, uid);
-    const candidates = byContainer ? this.#byContainer.get(reservation.containerID) : this.#byPod.get(uid);
-    for (const slot of each(candidates)) {
-      const kept = this.#slots[slot];
-      if (kept === undefined || !sameReservation(kept, reservation)) continue;
-      this.#slots[slot] = undefined;
-      this.#free.push(slot);
-      if (byContainer) drop(this.#byContainer, kept.containerID, slot);
-      if (uid !== "") drop(this.#byPod, uid, slot);
-      return kept;
-    }
-    return undefined;
+    const { index, key } = this.#indexOf(reservation, uid);
+    const slot = this.#find(index.get(key), reservation);
+    if (slot === undefined) return undefined;
+    const kept = this.#slots[slot];
+    this.#slots[slot] = undefined;
+    this.#free.push(slot);
+    drop(index, key, slot);
+    if (uid !== "" && this.#byPod !== undefined) drop(this.#byPod, uid, slot);
+    return kept;
   }
 
   /** What the attachment holds. */
@@ -60,8 +66,17 @@ export class Records {
     return this.#at(this.#byContainer.get(containerID));
   }
 
-  /** What is kept for the pod, or for one interface of it, under whatever container id. Nothing for an empty uid. */
+  /** What was rebuilt for the pod's interface without a container id. Nothing for an empty uid. */
+  unadopted(uid: string, ifname: string): Reservation[] {
+    return this.#at(this.#unadopted.get(uid)).filter((reservation) => reservation.ifname === ifname);
+  }
+
+  /**
+   * What is kept for the pod, or for one interface of it, under whatever container id. Nothing for an empty uid. The first call
+   * looks at all reservations.
+   */
   ofPod(uid: string, ifname?: string): Reservation[] {
+    this.#byPod ??= this.#indexByPod();
     const all = this.#at(this.#byPod.get(uid));
     return ifname === undefined ? all : all.filter((reservation) => reservation.ifname === ifname);
   }
@@ -81,6 +96,28 @@ export class Records {
       reservations.push(reservation);
     }
     return { reservations, next: undefined };
+  }
+
+  #indexByPod(): Map<string, Slots> {
+    const index = new Map<string, Slots>();
+    for (const [slot, reservation] of this.#slots.entries()) {
+      const uid = reservation === undefined ? "" : podUID(reservation);
+      if (uid !== "") index.set(uid, joined(index.get(uid), slot));
+    }
+    return index;
+  }
+
+  /** Where a reservation is found. Rebuilt ones all have the container id "": they are found by their pod, if that is known. */
+  #indexOf({ containerID }: Reservation, uid: string): { readonly index: Map<string, Slots>; readonly key: string } {
+    if (containerID === "" && uid !== "") return { index: this.#unadopted, key: uid };
+    return { index: this.#byContainer, key: containerID };
+  }
+
+  #find(slots: Slots | undefined, reservation: Reservation): number | undefined {
+    return each(slots).find((slot) => {
+      const kept = this.#slots[slot];
+      return kept !== undefined && sameReservation(kept, reservation);
+    });
   }
 
   #at(slots: Slots | undefined): Reservation[] {
@@ -117,21 +154,16 @@ export function podUID({ owner }: Pick<Reservation, "owner">): string {
   return owner.type === "pod" ? owner.uid : "";
 }
 
-/** Rebuilt reservations all have the container id "": they are found by their pod, if that is known. */
-function isByContainer({ containerID }: Reservation, uid: string): boolean {
-  return containerID !== "" || uid === "";
-}
-
 function each(slots: Slots | undefined): readonly number[] {
   if (slots === undefined) return [];
   return typeof slots === "number" ? [slots] : slots;
 }
 
-function insert(index: Map<string, Slots>, key: string, slot: number): void {
-  const slots = index.get(key);
-  if (slots === undefined) index.set(key, slot);
-  else if (typeof slots === "number") index.set(key, [slots, slot]);
-  else slots.push(slot);
+function joined(slots: Slots | undefined, slot: number): Slots {
+  if (slots === undefined) return slot;
+  if (typeof slots === "number") return [slots, slot];
+  slots.push(slot);
+  return slots;
 }
 
 function drop(index: Map<string, Slots>, key: string, slot: number): void {

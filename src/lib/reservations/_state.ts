@@ -22,7 +22,7 @@ export class State {
 
   /** Fills an empty state. */
   load(snapshot: LedgerSnapshot): void {
-    for (const reservation of snapshot.reservations) this.#add(reservation);
+    for (const reservation of snapshot.reservations) this.#put(reservation);
     for (const { pool, cursor, config } of snapshot.pools) {
       this.#setCursor(pool, cursor);
       this.#setConfig(pool, config);
@@ -104,14 +104,10 @@ export class State {
   }
 
   #put(reservation: Reservation): Reservation {
-    this.#remove(reservation);
-    return this.#add(reservation);
-  }
-
-  #add(reservation: Reservation): Reservation {
-    const occupancy = this.occupancyOf(reservation.pool);
-    this.records.add(reservation);
-    for (const address of reservation.addresses) occupancy.claim(address);
+    if (this.records.put(reservation)) {
+      const occupancy = this.occupancyOf(reservation.pool);
+      for (const address of reservation.addresses) occupancy.claim(address);
+    }
     return reservation;
   }
 

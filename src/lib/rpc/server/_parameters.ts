@@ -42,20 +42,21 @@ export function readParameters(parameters: IPAMParameters | undefined): Result<A
   if (cniContainerid === "") return invalid("parameters.cni_containerid", "is required");
   if (cniIfname === "") return invalid("parameters.cni_ifname", "is required");
   if (metadata === undefined) return invalid("parameters.metadata", "is required");
-  if (metadata.k8sPodName === "") return invalid("parameters.metadata.k8s_pod_name", "is required");
-  if (metadata.k8sPodNamespace === "") return invalid("parameters.metadata.k8s_pod_namespace", "is required");
-  const texts: readonly (readonly [field: string, text: string])[] = [
-    ...pools.map((pool, index) => [`parameters.pools[${index}]`, pool] as const),
-    ["parameters.cni_containerid", cniContainerid],
-    ["parameters.cni_ifname", cniIfname],
-    ["parameters.metadata.k8s_pod_name", metadata.k8sPodName],
-    ["parameters.metadata.k8s_pod_namespace", metadata.k8sPodNamespace],
-    ["parameters.metadata.k8s_pod_uid", metadata.k8sPodUid],
-    ["parameters.metadata.device_id", metadata.deviceId],
+  const { k8sPodName, k8sPodNamespace } = metadata;
+  if (k8sPodName === "") return invalid("parameters.metadata.k8s_pod_name", "is required");
+  if (k8sPodNamespace === "") return invalid("parameters.metadata.k8s_pod_namespace", "is required");
+  const texts = [
+    ...pools,
+    cniContainerid,
+    cniIfname,
+    k8sPodName,
+    k8sPodNamespace,
+    metadata.k8sPodUid,
+    metadata.deviceId,
   ];
-  for (const [field, text] of texts) {
+  for (const [index, text] of texts.entries()) {
     const fault = textFault(text);
-    if (fault !== undefined) return invalid(field, fault);
+    if (fault !== undefined) return invalid(fieldAt(index, pools.length), fault);
   }
   const requested = readRequested(parameters.requestedIps);
   if (!requested.ok) return requested;
@@ -70,6 +71,20 @@ export function readParameters(parameters: IPAMParameters | undefined): Result<A
     requested: requested.value,
     choice: choice.value,
   });
+}
+
+const TEXT_FIELDS = [
+  "cni_containerid",
+  "cni_ifname",
+  "metadata.k8s_pod_name",
+  "metadata.k8s_pod_namespace",
+  "metadata.k8s_pod_uid",
+  "metadata.device_id",
+];
+
+/** Names the text at that place among the pools and what comes behind them. */
+function fieldAt(index: number, pools: number): string {
+  return `parameters.${index < pools ? `pools[${index}]` : TEXT_FIELDS[index - pools]}`;
 }
 
 /** What is wrong with a text that names something, or undefined. The decoder puts U+FFFD for bytes that are no UTF-8. */
