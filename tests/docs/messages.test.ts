@@ -24,6 +24,8 @@ const ROOMS = [
 const MADE = [
   /message(?::| =|\()\s*(`[^`]*`|"[^"]*")/g,
   /\breason: (`[^`]*`)/g,
+  /\ballow\(\[(?:\.\.\.\w+, )?(`[^`]*`)/g,
+  /\bunknown = ("[^"]*")/g,
   /\bunavailable\(\s*(`[^`]*`|"[^"]*")/g,
   /\blog\.(?:warning|error)\(\s*(`[^`]*`|"[^"]*")/g,
   /\bfailure\([^,]+,[^,]+,\s*(`[^`]*`|"[^"]*")/g,
