@@ -5,12 +5,17 @@ import { run as runPlugin } from "./modes/cni.ts";
 import { runRole } from "./roles.ts";
 import { BUILD } from "./version.ts";
 
-/** Names of the original's programs: manifests made for its image call them, and in ours they are links to this one. */
+/**
+ * Names under which this program does one thing only. Those of the original's programs: manifests made for its image call them,
+ * and in ours they are links to this one.
+ */
 const ROLES_BY_NAME: Readonly<Record<string, string>> = {
   "ipam-controller": "controller",
   "nv-ipam-controller": "controller",
   "ipam-node": "node",
   "nv-ipam-node": "node",
+  // kubectl calls what it finds under this name for `kubectl nvipam`.
+  "kubectl-nvipam": "inspect",
 };
 
 const ROLES_BY_FLAG: Readonly<Record<string, string>> = { "--help": "help", "-h": "help", "--version": "version" };

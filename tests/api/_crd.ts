@@ -37,13 +37,14 @@ export function readCrd(kind: "IPPool" | "CIDRPool"): Crd {
   return parse(readFileSync(join(ROOT, `manifests/crds/${kind.toLowerCase()}s.yaml`), "utf8"));
 }
 
-/** A CRD like the original's: its status knows allocations only, and it has no rules. */
+/** A CRD like the original's: its status knows allocations only, a misspelling is cut off, and it has no rules. */
 export function originalCrd(crd: Crd): Crd {
   const copy = JSON.parse(
     JSON.stringify(crd, (key, member) => (key === "x-kubernetes-validations" ? undefined : member)),
   );
   const { properties } = copy.spec.versions[0].schema.openAPIV3Schema;
   properties.status.properties = { allocations: properties.status.properties.allocations };
+  delete properties.spec.properties.defautGateway;
   copy.spec.versions[0].additionalPrinterColumns = [];
   return copy;
 }

@@ -6,7 +6,7 @@ import type { KubeClient } from "../../src/lib/kube/client.ts";
 import type { KubeError } from "../../src/lib/kube/error.ts";
 import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
 import type { Result } from "../../src/lib/result.ts";
-import { type Crd, readCrd } from "../api/_crd.ts";
+import { type Crd, originalCrd, readCrd } from "../api/_crd.ts";
 import { ApiServer, type ApiServerOptions } from "./_api_server.ts";
 
 export type Kind = "IPPool" | "CIDRPool";
@@ -218,6 +218,11 @@ export async function installCrd(client: KubeClient, crd: Crd): Promise<void> {
 /** Puts both of the project's CRDs in place. */
 export async function installCrds(client: KubeClient): Promise<void> {
   for (const kind of ["IPPool", "CIDRPool"] as const) await installCrd(client, readCrd(kind));
+}
+
+/** Puts CRDs such as the original's in place. */
+export async function installOriginalCrds(client: KubeClient): Promise<void> {
+  for (const kind of ["IPPool", "CIDRPool"] as const) await installCrd(client, originalCrd(readCrd(kind)));
 }
 
 /** An API server that has been prepared. Where that fails, nothing of it is left. */

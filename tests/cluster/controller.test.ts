@@ -4,12 +4,9 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-
 import type { Resource } from "../../src/lib/kube/object.ts";
-import { originalCrd, readCrd } from "../api/_crd.ts";
-
 import { ControllerProcess } from "./_controller.ts";
-import { installCrd, installCrds, type Json, must, Pools, startWith, until } from "./_pools.ts";
+import { installCrds, installOriginalCrds, type Json, must, Pools, startWith, until } from "./_pools.ts";
 
 /** Users without rights at first, by their tokens' names. */
 const LIMITED = ["no-rights", "no-pods"] as const;
@@ -379,7 +376,7 @@ scene("R7 without the right to list pods the delay alone counts, and the pool sa
 scene(
   "with the original's CRD in place of ours it deals blocks, says what is missing, and does not loop",
   async ({ pools, start }) => {
-    for (const kind of ["IPPool", "CIDRPool"] as const) await installCrd(client, originalCrd(readCrd(kind)));
+    await installOriginalCrds(client);
     try {
       await pools.addNode("node-a");
       const controller = await start("--block-release-delay=0");

@@ -1,9 +1,11 @@
-import { copyFileSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readFromStore } from "../../src/lib/inspect/from_store.ts";
+import { storeReport } from "../../src/lib/inspect/store.ts";
+import { schemaErrors } from "./_schema.ts";
 
 const test = suite<{ store: string; directory: string }>("from store");
 test.before.each((place) => {
@@ -15,8 +17,8 @@ test.after.each(({ directory }) => rmSync(directory, { recursive: true }));
 test("a store that the original left is shown with its pools, and nothing is written", async ({ store, directory }) => {
   copyFileSync(new URL("../conformance/vectors/store/small.json", import.meta.url), store);
   const read = await readFromStore(store);
-  if (!read.ok) throw new Error(read.error);
-  const { pools, reservations, isRunning, problems } = read.value.content;
+  if (!read.ok) throw new Error(read.error.message);
+  const { pools, reservations, isRunning, problems } = read.value;
   assert.equal([isRunning, problems], [false, []]);
   assert.equal(
     pools.find(({ pool }) => pool === "cidr1"),
@@ -29,6 +31,7 @@ test("a store that the original left is shown with its pools, and nothing is wri
       block: { startIP: "10.20.3.1", endIP: "10.20.3.254" },
       addresses: { total: "254", excluded: "1", used: "1", free: "252" },
       lastAddress: "10.20.3.2",
+      blocks: null,
       problem: "",
     },
   );
@@ -37,9 +40,31 @@ test("a store that the original left is shown with its pools, and nothing is wri
   assert.equal(readdirSync(directory), ["store"]);
 });
 
+test("how the original's file is, is told without touching it", async ({ store, directory }) => {
+  copyFileSync(new URL("../conformance/vectors/store/small.json", import.meta.url), store);
+  const read = await storeReport(store);
+  if (!read.ok) throw new Error(read.error);
+  const { files, reservations, pools, ...rest } = read.value;
+  assert.is(schemaErrors(read.value), "");
+  assert.equal([rest.state, rest.content, rest.generation, rest.problems], ["whole", "original", 0, []]);
+  assert.ok(reservations > 1 && pools > 1);
+  assert.equal(
+    files.map(({ name }) => name),
+    ["store"],
+  );
+  assert.equal(readdirSync(directory), ["store"]);
+});
+
+test("a store that is none is an error", async ({ store }) => {
+  assert.equal(await storeReport(store), { ok: false, error: `there is no store at ${store}` });
+  writeFileSync(store, "no store");
+  const read = await storeReport(store);
+  assert.is(read.ok && read.value.state, "damaged");
+});
+
 test("without a store there is nothing to read", async ({ store }) => {
   const read = await readFromStore(store);
-  assert.equal(read, { ok: false, error: `nor is there a store at ${store}` });
+  assert.equal(read, { ok: false, error: { isAbsent: true, message: `there is no store at ${store}` } });
 });
 
 test.run();

@@ -1,6 +1,6 @@
 /** The command from outside: with a daemon, without one, and with what is none. */
-import { execFile } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -10,6 +10,7 @@ import { parse } from "yaml";
 import { need } from "../_need.ts";
 import { EXECUTABLE } from "../plugin.ts";
 import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
+import { schemaErrors } from "./_schema.ts";
 
 need("dist/nv-ipam");
 
@@ -44,23 +45,34 @@ interface Outcome {
 
 function inspect(...args: readonly string[]): Promise<Outcome> {
   const places = [`--daemon-socket=unix://${daemon.socket}`, `--store-file=${daemon.store}`];
+  return run(EXECUTABLE, "inspect", ...places, ...args);
+}
+
+function run(program: string, ...args: readonly string[]): Promise<Outcome> {
   return new Promise((resolve) => {
-    execFile(EXECUTABLE, ["inspect", ...places, ...args], (error, stdout, stderr) => {
+    execFile(program, args, (error, stdout, stderr) => {
       const exit = error === null ? 0 : Number(error.code ?? -1);
       resolve({ exit, stdout, stderr });
     });
   });
 }
 
+const DAEMON = { type: "daemon", place: `unix://${daemon.socket}`, node: "node-1" };
+const STORE = { type: "store", place: daemon.store, node: "" };
+const NO_DAEMON = `no daemon answers; this is what ${daemon.store} holds`;
+
 const reservations = {
   apiVersion: "inspect.nv-ipam.nvidia.com/v1",
   kind: "ReservationList",
+  source: DAEMON,
+  notes: [],
   items: [
     {
       pool: "pool1",
       poolKind: "IPPool",
       poolUID: "…",
       addresses: ["10.0.0.2"],
+      node: "node-1",
       containerID: "c1",
       ifname: "net1",
       pod: { namespace: "shop", name: "web", uid: "u-1" },
@@ -74,6 +86,7 @@ const reservations = {
       poolKind: "IPPool",
       poolUID: "…",
       addresses: ["fd00::1"],
+      node: "node-1",
       containerID: "c1",
       ifname: "net1",
       pod: { namespace: "shop", name: "web", uid: "u-1" },
@@ -87,6 +100,7 @@ const reservations = {
       poolKind: "IPPool",
       poolUID: "…",
       addresses: ["10.0.0.5"],
+      node: "node-1",
       containerID: "c2",
       ifname: "net1",
       pod: null,
@@ -100,6 +114,8 @@ const reservations = {
 const pools = {
   apiVersion: "inspect.nv-ipam.nvidia.com/v1",
   kind: "PoolList",
+  source: DAEMON,
+  notes: [],
   items: [
     {
       pool: "pool1",
@@ -110,6 +126,7 @@ const pools = {
       block: { startIP: "10.0.0.1", endIP: "10.0.0.8" },
       addresses: { total: "8", excluded: "3", used: "2", free: "3" },
       lastAddress: "10.0.0.5",
+      blocks: null,
       problem: "",
     },
     {
@@ -121,11 +138,18 @@ const pools = {
       block: { startIP: "fd00::1", endIP: "fd00::7fff:ffff" },
       addresses: { total: "2147483647", excluded: "0", used: "1", free: "2147483646" },
       lastAddress: "fd00::1",
+      blocks: null,
       problem: "",
     },
   ],
 };
-const nothingWrong = { apiVersion: "inspect.nv-ipam.nvidia.com/v1", kind: "FindingList", items: [] };
+const nothingWrong = {
+  apiVersion: "inspect.nv-ipam.nvidia.com/v1",
+  kind: "FindingList",
+  source: DAEMON,
+  notes: [],
+  items: [],
+};
 
 /** The document with what differs from run to run checked for its shape and taken out. */
 function stable(document: { readonly items: readonly Record<string, unknown>[] }): unknown {
@@ -156,13 +180,15 @@ for (const [what, expected] of documents) {
     const json = await inspect(what, "-o", "json");
     assert.equal([json.exit, json.stderr], [0, ""]);
     assert.equal(stable(JSON.parse(json.stdout)), expected);
+    assert.is(schemaErrors(JSON.parse(json.stdout)), "");
     const yaml = await inspect(what, "--output=yaml");
     assert.equal(stable(parse(yaml.stdout)), expected);
   });
 }
 
-test("tables are for people", async () => {
+test("tables are for people, who are told what was read", async () => {
   const table = await inspect("reservations");
+  assert.is(table.stderr, `nv-ipam inspect: read from the daemon at unix://${daemon.socket} (node node-1)\n`);
   const [heading, ...rows] = table.stdout.trimEnd().split("\n");
   assert.match(heading ?? "", /^POOL +ADDRESSES +POD +INTERFACE +CONTAINER +NETWORK +HOW +SINCE$/);
   assert.match(rows[0] ?? "", /^pool1 +10\.0\.0\.2 +shop\/web +net1 +c1 +net-a +dynamic +\d{4}-/);
@@ -170,11 +196,139 @@ test("tables are for people", async () => {
   assert.is((await inspect("check", "--output", "table")).stdout, "nothing wrong found\n");
 });
 
+test("a node is what its daemon says", async () => {
+  for (const args of [["node"], ["node", "node-1"]]) {
+    const { exit, stdout } = await inspect(...args, "-o", "json");
+    const report = JSON.parse(stdout);
+    assert.equal([exit, schemaErrors(report)], [0, ""]);
+    assert.equal([report.kind, report.node, report.resting, report.findings], ["NodeReport", "node-1", [], []]);
+    assert.equal(stable({ items: report.pools }), { items: pools.items });
+  }
+  const other = await inspect("node", "node-2");
+  assert.equal([other.exit, other.stdout], [1, ""]);
+  assert.match(other.stderr, /is that of node-1; give --kubeconfig to look at node-2/);
+});
+
+test("a pod is its interfaces with their pools, addresses and blocks", async () => {
+  const { exit, stdout } = await inspect("pod", "shop/web", "-o", "json");
+  const report = JSON.parse(stdout);
+  assert.equal([exit, schemaErrors(report)], [0, ""]);
+  assert.equal([report.node, report.uid, report.interfaces.length], ["node-1", "u-1", 1]);
+  const [{ ifname, network, ipam, pools: held }] = report.interfaces;
+  assert.equal([ifname, network, ipam], ["net1", "net-a", "nv-ipam"]);
+  const facts = ["pool", "addresses", "reserved", "containerID", "how", "problem"] as const;
+  assert.equal(
+    held.map((pool: Record<string, unknown>) => facts.map((fact) => pool[fact])),
+    [
+      ["pool1", ["10.0.0.2"], "yes", "c1", "dynamic", ""],
+      ["pool6", ["fd00::1"], "yes", "c1", "dynamic", ""],
+    ],
+  );
+  assert.equal(held[0].block, { startIP: "10.0.0.1", endIP: "10.0.0.8" });
+  const table = await inspect("pod", "web", "-n", "shop");
+  assert.match(table.stdout, /^Pod shop\/web on node-1\n\nINTERFACE +NETWORK +POOL/);
+  const nobody = await inspect("pod", "shop/nobody");
+  assert.equal([nobody.exit, nobody.stdout], [1, ""]);
+  assert.match(nobody.stderr, /node-1 knows no pod shop\/nobody/);
+});
+
+const addresses: readonly [address: string, summary: string][] = [
+  [
+    "10.0.0.1",
+    "in the block 10.0.0.1-10.0.0.8 of node-1 in IPPool/pool1, the gateway, that a pod gets only by asking for it; nobody has it",
+  ],
+  [
+    "10.0.0.3",
+    "in the block 10.0.0.1-10.0.0.8 of node-1 in IPPool/pool1, excluded, so that a pod gets it only by asking for it; nobody has it",
+  ],
+  ["10.0.0.7", "in the block 10.0.0.1-10.0.0.8 of node-1 in IPPool/pool1; nobody has it"],
+  ["10.0.0.99", "in IPPool/pool1, in no node's block; nobody has it"],
+  ["10.0.0.255", "in IPPool/pool1, in no node's block, the broadcast address, that nobody gets; nobody has it"],
+  ["192.0.2.1", "in no pool; nobody has it"],
+];
+for (const [address, summary] of addresses) {
+  test(`${address} is ${summary}`, async () => {
+    const { exit, stdout } = await inspect("ip", address, "-o", "json");
+    const report = JSON.parse(stdout);
+    assert.equal([exit, schemaErrors(report), report.summary], [0, "", `${address}: ${summary}`]);
+  });
+}
+
+test("an address that is held is told with its holder", async () => {
+  const { stdout } = await inspect("ip", "10.0.0.2", "-o", "json");
+  const { holders, summary } = JSON.parse(stdout);
+  assert.match(summary, /; held \(dynamic\) by container c1 interface net1 of pod shop\/web on node-1 since \d{4}-/);
+  assert.is(holders.length, 1);
+});
+
+test("the store beside the daemon is shown with its files", async () => {
+  const { exit, stdout } = await run(EXECUTABLE, "inspect", "store", `--store-file=${daemon.store}`, "-o", "json");
+  const report = JSON.parse(stdout);
+  assert.equal([exit, schemaErrors(report)], [0, ""]);
+  assert.equal([report.state, report.content, report.reservations, report.pools], ["whole", "journal", 3, 2]);
+  assert.ok(report.files.some(({ name }: { name: string }) => name === "store.journal.1"));
+});
+
+test("--watch shows what changes, until it is told to end", async () => {
+  const child = spawn(EXECUTABLE, [
+    "inspect",
+    "pools",
+    `--daemon-socket=unix://${daemon.socket}`,
+    "-w",
+    "--interval=100ms",
+  ]);
+  let shown = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    shown += text;
+  });
+  const until = async (words: RegExp): Promise<void> => {
+    for (let waited = 0; !words.test(shown); waited += 20) {
+      if (waited > 20_000) throw new Error(shown);
+      await delay(20);
+    }
+  };
+  await until(/pool1 .* 2 +3 +3 +-\n/);
+  const call = { container: "c3", config: { ipam: { poolName: "pool1" } }, args: "IP=10.0.0.7;IgnoreUnknown=1" };
+  assert.is((await daemon.cni({ command: "ADD", ...call })).exit, 0);
+  await until(/pool1 .* 3 +2 +3 +-\n/);
+  assert.is((await daemon.cni({ command: "DEL", ...call })).exit, 0);
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGINT");
+  assert.is(await ended, 0);
+  assert.not.match(shown, "\u001b");
+});
+
+test("colours are only for terminals", async () => {
+  const command = `${EXECUTABLE} inspect pools --daemon-socket=unix://${daemon.socket}`;
+  const onTerminal = (env: Readonly<Record<string, string>>): Promise<string> =>
+    new Promise((resolve) => {
+      const options = { env: { ...process.env, TERM: "xterm", NO_COLOR: "", ...env } };
+      execFile(need("script"), ["-qec", command, "/dev/null"], options, (_, stdout) => resolve(stdout));
+    });
+  assert.match(await onTerminal({}), "\u001b[1mKIND\u001b[0m");
+  for (const env of [{ NO_COLOR: "1" }, { TERM: "dumb" }]) assert.not.match(await onTerminal(env), "\u001b");
+});
+
+test("as kubectl's plugin it is about a cluster, and says what it is called", async () => {
+  const plugin = join(daemon.directory, "kubectl-nvipam");
+  symlinkSync(EXECUTABLE, plugin);
+  const help = await run(plugin, "--help");
+  assert.match(help.stdout, /Usage:\n {2}kubectl nvipam \[what\] \[name\] \[flags\]/);
+  const pools = await run(plugin, "pools", `--kubeconfig=${join(daemon.directory, "none")}`);
+  assert.equal([pools.exit, pools.stdout], [1, ""]);
+  assert.match(pools.stderr, /^kubectl nvipam: the kubeconfig .*none cannot be read/);
+  const local = await run(plugin, "reservations", `--daemon-socket=unix://${daemon.socket}`, "-o", "json");
+  assert.is(JSON.parse(local.stdout).items.length, 3);
+});
+
 const wrong: readonly [what: string, args: readonly string[], message: RegExp][] = [
-  ["nothing to show", [], /missing required args/],
-  ["an unknown subject", ["nodes"], /nodes: use pools, reservations or check/],
-  ["two subjects", ["pools", "check"], /check/],
-  ["an unknown format", ["pools", "-o", "xml"], /--output=xml: use table, json or yaml/],
+  ["nothing to show", [], /say what to show: pools, node \[NAME\]/],
+  ["an unknown subject", ["nodes"], /nodes: did you mean node\?/],
+  ["two subjects", ["pools", "check"], /pools takes no name: leave out check/],
+  ["an unknown format", ["pools", "-o", "xml"], /--output=xml: use table, wide, json or yaml/],
+  ["an unknown reason", ["check", "--ignore=Resting,OutsideBlok"], /did you mean OutsideBlock\?/],
+  ["an unknown severity", ["check", "--fail-on=info"], /use error, warning or never/],
+  ["a node and a cluster at once", ["pools", "--context=prod"], /give either/],
   ["an unknown flag", ["pools", "--outptu=json"], /did you mean --output\?/],
 ];
 for (const [what, args, message] of wrong) {
@@ -189,7 +343,7 @@ for (const [what, args, message] of wrong) {
 test("--help says what there is", async () => {
   const { exit, stdout } = await inspect("--help");
   assert.is(exit, 0);
-  for (const part of ["pools, reservations or check", "--output string", "--daemon-socket", "--store-file"]) {
+  for (const part of ["ip ADDRESS, reservations, check, store", "--output string", "--daemon-socket", "--store-file"]) {
     assert.match(stdout, part);
   }
 });
@@ -202,12 +356,21 @@ test("a pool in trouble and an address outside its block are found, and the exit
   assert.is(exit, 0);
   const [finding] = JSON.parse(stdout).items;
   assert.equal([finding.severity, finding.reason, finding.pool], ["warning", "PoolProblem", "pool6"]);
+  assert.is((await inspect("check", "--fail-on=warning")).exit, 1);
   const annotations = { "nv-ipam.nvidia.com/allow-reallocation": "true" };
   const moved = ipPool("pool1", { subnet: "10.7.0.0/24", perNodeBlockSize: 8 }) as { metadata: object };
   daemon.writeManifest("a.json", { ...moved, metadata: { ...moved.metadata, annotations } });
   await daemon.logged("10.7.0.1-10.7.0.8");
   const broken = await inspect("check", "-o", "json");
   assert.is(broken.exit, 1);
+  assert.is(schemaErrors(JSON.parse(broken.stdout)), "");
+  for (const [flag, exit] of [
+    ["--fail-on=never", 0],
+    ["--ignore=OutsideBlock", 0],
+    ["--ignore=Exhausted", 1],
+  ] as const) {
+    assert.is((await inspect("check", flag)).exit, exit, flag);
+  }
   const outside = JSON.parse(broken.stdout).items.filter(({ reason }: { reason: string }) => reason === "OutsideBlock");
   assert.is(outside.length, 2);
   assert.match(outside[0].message, /10\.0\.0\.2 is held by container c1 interface net1 of pod shop\/web outside/);
@@ -248,8 +411,9 @@ test("without a daemon the store is shown, and stderr says so", async () => {
   for (const [what, expected] of documents) {
     const { exit, stdout, stderr } = await inspect(what, "-o", "json");
     assert.is(exit, 0);
-    assert.is(stderr, `nv-ipam inspect: no daemon answers; this is what ${daemon.store} holds\n`);
-    assert.equal(stable(JSON.parse(stdout)), expected);
+    assert.is(stderr, `nv-ipam inspect: ${NO_DAEMON}\n`);
+    const items = expected.items.map((item) => ("node" in item ? { ...item, node: "" } : item));
+    assert.equal(stable(JSON.parse(stdout)), { ...expected, source: STORE, notes: [NO_DAEMON], items });
   }
 });
 
@@ -271,7 +435,7 @@ test("without a daemon and a store both are told", async () => {
   const { exit, stdout, stderr } = await inspect("pools", "--store-file=/nonexistent/store");
   assert.equal([exit, stdout], [1, ""]);
   assert.match(stderr, daemon.socket);
-  assert.match(stderr, "nor is there a store at /nonexistent/store");
+  assert.match(stderr, "there is no store at /nonexistent/store");
 });
 
 test.run();

@@ -2,15 +2,13 @@
 import { type Address, parseAddress } from "../ip/address.ts";
 import type { Attachment, Owner } from "../reservations/reservation.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { isObject, Section } from "./_section.ts";
+import { isObject } from "./_section.ts";
 import { readArguments } from "./arguments.ts";
 import { ifnameFault, isIdentifier } from "./environment.ts";
-import type { CniError } from "./error.ts";
 import { PLUGIN_NAME } from "./install.ts";
 import { type JsonObject, parseObject } from "./network_config.ts";
-import { type PoolRequest, readPoolRequest } from "./pool_request.ts";
-import { readSources } from "./settings.ts";
-import { NEWEST_VERSION } from "./version.ts";
+import { ipamTypeOf, pluginsOf, requestOf } from "./plugin_config.ts";
+import type { PoolRequest } from "./pool_request.ts";
 
 /** An attachment of a network whose addresses this plugin gives. */
 export interface CachedAttachment {
@@ -42,7 +40,7 @@ export function readCachedAttachment(bytes: Uint8Array): Result<readonly CachedA
   if (file.value.kind !== KIND) return ok([]);
   const config = readConfig(file.value.config);
   if (!config.ok) return config;
-  const plugins = pluginsOf(config.value).filter(({ ipam }) => isObject(ipam) && ipam.type === PLUGIN_NAME);
+  const plugins = pluginsOf(config.value).filter((plugin) => ipamTypeOf(plugin) === PLUGIN_NAME);
   if (plugins.length === 0) return ok([]);
   const { containerId, ifName, networkName } = file.value;
   if (!isText(containerId) || !isIdentifier(containerId)) return fail("names no valid container");
@@ -59,7 +57,7 @@ export function readCachedAttachment(bytes: Uint8Array): Result<readonly CachedA
       owner: name === "" ? { type: "none" } : { type: "pod", namespace, name, uid },
       network: networkName,
       deviceID: isText(plugin.deviceID) ? plugin.deviceID : "",
-      request: readRequest(plugin, networkName, args, file.value.capabilityArgs),
+      request: requestOf(plugin, networkName, { args, capabilityArgs: file.value.capabilityArgs }),
       addresses: addresses.value,
     })),
   );
@@ -72,30 +70,10 @@ function readConfig(value: unknown): Result<JsonObject, string> {
   return config.ok ? config : fail(`cannot be read: ${config.error.message}`);
 }
 
-/** A config is one plugin's, or a list of them. */
-function pluginsOf(config: JsonObject): readonly JsonObject[] {
-  return Array.isArray(config.plugins) ? config.plugins.filter(isObject) : [config];
-}
-
 /** As libcni joins them in CNI_ARGS. */
 function readPairs(value: unknown): string {
   const pairs: readonly unknown[] = Array.isArray(value) ? value : [];
   return pairs.flatMap((pair) => (Array.isArray(pair) && pair.length === 2 ? [pair.join("=")] : [])).join(";");
-}
-
-/** What the plugin read of the same config. nv-ipam.conf, which may have changed since, is left out. */
-function readRequest(plugin: JsonObject, name: string, args: string, capabilityArgs: unknown): PoolRequest {
-  const faults: CniError[] = [];
-  const { capabilities } = plugin;
-  const hasIPs = isObject(capabilities) && capabilities.ips === true;
-  const runtimeConfig = hasIPs && isObject(capabilityArgs) ? { runtimeConfig: capabilityArgs } : {};
-  const members = new Section({ ...plugin, ...runtimeConfig }, "", faults);
-  const config = { name, cniVersion: NEWEST_VERSION, members, faults };
-  return readPoolRequest(
-    config,
-    readSources(config, () => ok(undefined)),
-    readArguments(args, faults),
-  );
 }
 
 /** The addresses of a result: `ips`, or before version 0.3.0 `ip4` and `ip6`. */

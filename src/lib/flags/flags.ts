@@ -31,9 +31,16 @@ export type FlagValues<F extends Flags> = { readonly [N in keyof F]: FlagTypes[F
 /** A command: its name, its positional arguments in cac's notation (`<what>`, `[file]`), its flags. */
 export interface Command<F extends Flags> {
   readonly name: string;
+  /** What users write to run it. Default: `nv-ipam` and the name. */
+  readonly title?: string;
   readonly arguments?: string;
   readonly summary: string;
   readonly flags: F;
+}
+
+/** What users write to run a command. */
+export function titleOf({ title, name }: Pick<Command<Flags>, "title" | "name">): string {
+  return title ?? `nv-ipam ${name}`;
 }
 
 /** What a command line says: run with these values, or print the help or the version and exit 0. */

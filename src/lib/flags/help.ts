@@ -1,5 +1,5 @@
 /** A command's help, in the layout of Kubernetes components. */
-import type { Command, Flags } from "./flags.ts";
+import { type Command, type Flags, titleOf } from "./flags.ts";
 import { formatDuration } from "./scalars.ts";
 import { typeLabel } from "./value.ts";
 
@@ -9,7 +9,7 @@ const MIN_COLUMNS = 60;
 
 /** The whole help; the commands' own sections come in the order in which they are declared, flags by name. */
 export function helpText(command: Command<Flags>, flags: Flags, columns: number): string {
-  const usage = `Usage:\n  nv-ipam ${command.name} ${command.arguments ?? ""}`.trimEnd();
+  const usage = `Usage:\n  ${titleOf(command)} ${command.arguments ?? ""}`.trimEnd();
   const sections = Map.groupBy(Object.entries(flags), ([, flag]) => flag.section);
   const parts = [wrap(command.summary, Math.max(columns, MIN_COLUMNS)).join("\n"), `${usage} [flags]`];
   for (const [section, entries] of sections) {

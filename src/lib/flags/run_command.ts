@@ -1,5 +1,5 @@
 import { describeBuild } from "../../version.ts";
-import { type Command, type Flags, type FlagValues, parseFlags } from "./flags.ts";
+import { type Command, type Flags, type FlagValues, parseFlags, titleOf } from "./flags.ts";
 
 /** Exit status of a command line that is wrong. */
 const USAGE_STATUS = 2;
@@ -30,7 +30,7 @@ export async function runCommand<F extends Flags>(
   run: Run<F>,
 ): Promise<number> {
   const complain = (message: string, status: number): number => {
-    process.stderr.write(`nv-ipam ${command.name}: ${message}\n`);
+    process.stderr.write(`${titleOf(command)}: ${message}\n`);
     return status;
   };
   const parsed = parseFlags(command, args);

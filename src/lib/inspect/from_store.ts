@@ -6,31 +6,25 @@ import { readStore } from "../journal/store.ts";
 import type { PoolID, PoolRecord, Reservation } from "../reservations/reservation.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { reservationView } from "../rpc/server/inspection.ts";
-import type { NodeContent } from "./check.ts";
-import { type PoolItem, reservationItem } from "./report.ts";
-
-/** What a store holds. */
-export interface StoredContent {
-  readonly content: NodeContent;
-  /** What people should know of the files, a sentence each. */
-  readonly notes: readonly string[];
-}
+import type { Absence, NodeContent } from "./content.ts";
+import { NO_COUNTS, type PoolItem, reservationItem } from "./report.ts";
 
 /**
  * Reads the store. Its pools are those that an address was ever given from, as they were when it was.
  *
  * @returns why there is nothing to read.
  */
-export async function readFromStore(storeFile: string): Promise<Result<StoredContent, string>> {
+export async function readFromStore(storeFile: string): Promise<Result<NodeContent, Absence>> {
   const store = await readStore({ storeFile });
-  if (!store.ok) return fail(`nor can the store be read: ${store.error.message}`);
+  if (!store.ok) return fail({ isAbsent: false, message: `the store cannot be read: ${store.error.message}` });
   const { state, problems: notes, content } = store.value;
-  if (state === "new") return fail(`nor is there a store at ${storeFile}`);
+  if (state === "new") return fail({ isAbsent: true, message: `there is no store at ${storeFile}` });
   const held = Map.groupBy(content.reservations, ({ pool }) => poolKey(pool));
   const problems = state === "damaged" ? [`the store ${storeFile} is damaged; nv-ipam store repair mends it`] : [];
   const pools = content.pools.map((record) => storedPool(record, held.get(poolKey(record.pool)) ?? []));
-  const reservations = content.reservations.map((reservation) => reservationItem(reservationView(reservation)));
-  return ok({ content: { pools, isRunning: false, reservations, problems }, notes });
+  const reservations = content.reservations.map((reservation) => reservationItem(reservationView(reservation), ""));
+  const source = { type: "store", place: storeFile, node: "" } as const;
+  return ok({ type: "node", source, notes, pools, isRunning: false, reservations, pods: undefined, problems });
 }
 
 function poolKey({ kind, name, uid }: PoolID): string {
@@ -44,12 +38,12 @@ function storedPool({ pool, cursor, config }: PoolRecord, held: readonly Reserva
     poolKind: pool.kind,
     uid: pool.uid,
     lastAddress: cursor === undefined ? "" : formatAddress(cursor),
+    blocks: null,
     problem: "",
   };
   const used = String(held.length);
   if (known === undefined) {
-    const addresses = { total: "", excluded: "", used, free: "" };
-    return { ...common, subnet: "", gateway: "", block: null, addresses };
+    return { ...common, subnet: "", gateway: "", block: null, addresses: { ...NO_COUNTS, used } };
   }
   const { subnet, gateway, block, exclusions } = known;
   const indexExclusions = IntervalSet.empty;

@@ -1,86 +1,224 @@
-/** Writes inspect's documents as aligned columns, JSON or YAML. */
+/** Writes inspect's documents as aligned columns, JSON or YAML. Pure. */
 import { stringify } from "yaml";
-import type { Finding } from "./check.ts";
-import type { List, PoolItem, ReservationItem } from "./report.ts";
+import type { Finding, Severity } from "./finding.ts";
+import type {
+  AddressReport,
+  BlockText,
+  NodeReport,
+  PlaceItem,
+  PodInterface,
+  PodPool,
+  PodReport,
+  PoolItem,
+  Report,
+  ReservationItem,
+  RestingItem,
+  StoreReport,
+} from "./report.ts";
+import { type Colour, type Column, coloured, type Layout, table, visible } from "./table.ts";
 
 /** How a document is written. */
-export type OutputFormat = "table" | "json" | "yaml";
-
-/** Any document that inspect prints. */
-export type Report =
-  | List<"PoolList", PoolItem>
-  | List<"ReservationList", ReservationItem>
-  | List<"FindingList", Finding>;
+export type OutputFormat = "table" | "wide" | "json" | "yaml";
 
 /** The format of that name. @returns undefined when there is none. */
 export function outputFormat(text: string): OutputFormat | undefined {
-  return text === "table" || text === "json" || text === "yaml" ? text : undefined;
+  return text === "table" || text === "wide" || text === "json" || text === "yaml" ? text : undefined;
+}
+
+/** Whether a format is for people rather than for programs. */
+export function isForPeople(format: OutputFormat): boolean {
+  return format === "table" || format === "wide";
 }
 
 /** Writes a document, with a line end. */
-export function print(report: Report, format: OutputFormat): string {
+export function print(report: Report, format: OutputFormat, hasColours = false): string {
   if (format === "json") return `${JSON.stringify(report, null, 2)}\n`;
-  if (format === "yaml") return stringify(report);
+  if (format === "yaml") return stringify(report, { aliasDuplicateObjects: false });
+  const layout = { isWide: format === "wide", hasColours };
   switch (report.kind) {
     case "PoolList":
-      return table(POOL_COLUMNS, report.items);
+      return report.items.length === 0
+        ? "no pools\n"
+        : table(poolColumns(report.source.type === "cluster"), report.items, layout);
     case "ReservationList":
-      return table(RESERVATION_COLUMNS, report.items);
+      return report.items.length === 0 ? "no reservations\n" : table(RESERVATION_COLUMNS, report.items, layout);
     case "FindingList":
-      return report.items.length === 0 ? "nothing wrong found\n" : table(FINDING_COLUMNS, report.items);
+      return findingsText(report.items, layout);
+    case "NodeReport":
+      return nodeText(report, layout);
+    case "PodReport":
+      return podText(report, layout);
+    case "AddressReport":
+      return addressText(report, layout);
+    case "StoreReport":
+      return storeText(report, layout);
   }
 }
 
-type Columns<T> = readonly (readonly [heading: string, cell: (item: T) => string])[];
-
-const POOL_COLUMNS: Columns<PoolItem> = [
-  ["KIND", (item) => item.poolKind],
-  ["POOL", (item) => item.pool],
-  ["SUBNET", (item) => item.subnet],
-  ["GATEWAY", (item) => item.gateway],
-  ["BLOCK", (item) => (item.block === null ? "" : `${item.block.startIP} - ${item.block.endIP}`)],
-  ["USED", (item) => item.addresses.used],
-  ["FREE", (item) => item.addresses.free],
-  ["EXCLUDED", (item) => item.addresses.excluded],
-  ["PROBLEM", (item) => item.problem],
-];
-
-const RESERVATION_COLUMNS: Columns<ReservationItem> = [
-  ["POOL", (item) => item.pool],
-  ["ADDRESSES", (item) => item.addresses.join(",")],
-  ["POD", (item) => (item.pod === null ? "" : `${item.pod.namespace}/${item.pod.name}`)],
-  ["INTERFACE", (item) => item.ifname],
-  ["CONTAINER", (item) => item.containerID.slice(0, 13)],
-  ["NETWORK", (item) => item.network],
-  ["HOW", (item) => item.how],
-  ["SINCE", (item) => item.createdAt.slice(0, 19)],
-];
-
-const FINDING_COLUMNS: Columns<Finding> = [
-  ["SEVERITY", (item) => item.severity],
-  ["REASON", (item) => item.reason],
-  ["POOL", (item) => (item.pool === "" ? "" : `${item.poolKind}/${item.pool}`)],
-  ["MESSAGE", (item) => item.message],
-];
-
-function table<T>(columns: Columns<T>, items: readonly T[]): string {
-  const rows = [
-    columns.map(([heading]) => heading),
-    ...items.map((item) => columns.map(([, cell]) => visible(cell(item)))),
-  ];
-  const widths = columns.map((_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, index) => (cell || "-").padEnd(widths[index] ?? 0))
-          .join("   ")
-          .trimEnd()}\n`,
-    )
-    .join("");
+function blockText(block: BlockText | null): string {
+  return block === null ? "" : `${block.startIP} - ${block.endIP}`;
 }
 
-/** Names come from outside: what would move the cursor or start another line is shown as its escape. */
-function visible(text: string): string {
-  return /[\p{Cc}\u2028\u2029]/u.test(text) ? JSON.stringify(text).slice(1, -1) : text;
+/** No free address is as bad as it gets for the next pod. */
+function paintFree({ free }: { readonly free: string }): Colour | undefined {
+  return free === "0" ? "red" : undefined;
+}
+
+function column<T>(
+  heading: string,
+  cell: (item: T) => string,
+  more: Omit<Column<T>, "heading" | "cell"> = {},
+): Column<T> {
+  return { heading, cell, ...more };
+}
+
+function poolColumns(isCluster: boolean): readonly Column<PoolItem>[] {
+  const whole: readonly Column<PoolItem>[] = [
+    column("BLOCKS", ({ blocks }) => (blocks === null ? "" : `${blocks.allocated}/${blocks.total}`)),
+    column("RESTING", ({ blocks }) => blocks?.resting ?? "", { isWide: true }),
+  ];
+  const own = [column<PoolItem>("BLOCK", ({ block }) => blockText(block))];
+  return [
+    column("KIND", ({ poolKind }) => poolKind),
+    column("POOL", ({ pool }) => pool),
+    column("SUBNET", ({ subnet }) => subnet),
+    column("GATEWAY", ({ gateway }) => gateway),
+    ...(isCluster ? whole : own),
+    column("USED", ({ addresses }) => addresses.used),
+    column("FREE", ({ addresses }) => addresses.free, { paint: ({ addresses }) => paintFree(addresses) }),
+    column("EXCLUDED", ({ addresses }) => addresses.excluded, { isWide: isCluster }),
+    column("TOTAL", ({ addresses }) => addresses.total, { isWide: true }),
+    column("LAST", ({ lastAddress }) => lastAddress, { isWide: true }),
+    column("UID", ({ uid }) => uid, { isWide: true }),
+    column("PROBLEM", ({ problem }) => problem, { paint: () => "red" }),
+  ];
+}
+
+const RESERVATION_COLUMNS: readonly Column<ReservationItem>[] = [
+  column("POOL", ({ pool }) => pool),
+  column("ADDRESSES", ({ addresses }) => addresses.join(",")),
+  column("POD", ({ pod }) => (pod === null ? "" : `${pod.namespace}/${pod.name}`)),
+  column("INTERFACE", ({ ifname }) => ifname),
+  column("NODE", ({ node }) => node, { isWide: true }),
+  column("CONTAINER", ({ containerID }) => containerID.slice(0, 13)),
+  column("NETWORK", ({ network }) => network),
+  column("HOW", ({ how }) => how),
+  column("SINCE", ({ createdAt }) => createdAt.slice(0, 19)),
+  column("DEVICE", ({ deviceID }) => deviceID, { isWide: true }),
+  column("KIND", ({ poolKind }) => poolKind, { isWide: true }),
+  column("POD UID", ({ pod }) => pod?.uid ?? "", { isWide: true }),
+];
+
+const SEVERITY_COLOURS: Readonly<Record<Severity, Colour | undefined>> = {
+  error: "red",
+  warning: "yellow",
+  info: undefined,
+};
+
+const FINDING_COLUMNS: readonly Column<Finding>[] = [
+  column("SEVERITY", ({ severity }) => severity, { paint: ({ severity }) => SEVERITY_COLOURS[severity] }),
+  column("REASON", ({ reason }) => reason),
+  column("POOL", ({ pool, poolKind }) => (pool === "" ? "" : `${poolKind}/${pool}`)),
+  column("NODE", ({ node }) => node),
+  column("POD", ({ pod }) => pod, { isWide: true }),
+  column("MESSAGE", ({ message }) => message),
+];
+
+function findingsText(items: readonly Finding[], layout: Layout): string {
+  if (items.length > 0) return table(FINDING_COLUMNS, items, layout);
+  return layout.hasColours ? `${coloured("nothing wrong found", "green")}\n` : "nothing wrong found\n";
+}
+
+const RESTING_COLUMNS: readonly Column<RestingItem>[] = [
+  column("RESTING IN", ({ pool, poolKind }) => `${poolKind}/${pool}`),
+  column("BLOCK", ({ block }) => blockText(block)),
+  column("SINCE", ({ releasedAt }) => releasedAt),
+  column("REASON", ({ reason }) => reason),
+];
+
+function nodeText({ node, pools, resting, findings }: NodeReport, layout: Layout): string {
+  return sections([
+    `Node ${visible(node)}\n`,
+    pools.length === 0 ? "no pools\n" : table(poolColumns(false), pools, layout),
+    resting.length === 0 ? "" : table(RESTING_COLUMNS, resting, layout),
+    findings.length === 0 ? "" : findingsText(findings, layout),
+  ]);
+}
+
+type Row = PodInterface & { readonly at: PodPool | undefined };
+
+const INTERFACE_COLUMNS: readonly Column<Row>[] = [
+  column("INTERFACE", ({ ifname }) => ifname),
+  column("NETWORK", ({ network }) => network),
+  column("POOL", ({ at }) => (at === undefined ? "" : `${at.poolKind}/${at.pool}`)),
+  column("ADDRESS", ({ at }) => at?.addresses.join(",") ?? ""),
+  column("BLOCK", ({ at }) => blockText(at?.block ?? null)),
+  column("FREE", ({ at }) => at?.counts.free ?? "", {
+    paint: ({ at }) => (at === undefined ? undefined : paintFree(at.counts)),
+  }),
+  column("RESERVED", ({ at }) => at?.reserved ?? ""),
+  column("CONTAINER", ({ at }) => at?.containerID.slice(0, 13) ?? "", { isWide: true }),
+  column("HOW", ({ at }) => at?.how ?? "", { isWide: true }),
+  column("SINCE", ({ at }) => at?.createdAt.slice(0, 19) ?? "", { isWide: true }),
+  column("IPAM", ({ ipam }) => ipam, { isWide: true }),
+  column("ASKED FOR", ({ requested }) => requested.join(","), { isWide: true }),
+  column("PROBLEM", ({ at, problem }) => [problem, at?.problem ?? ""].filter((text) => text !== "").join("; "), {
+    paint: () => "red",
+  }),
+];
+
+function podText({ namespace, name, node, phase, interfaces, events, problems }: PodReport, layout: Layout): string {
+  const rows = interfaces.flatMap((each): readonly Row[] =>
+    each.pools.length === 0 ? [{ ...each, at: undefined }] : each.pools.map((at) => ({ ...each, at })),
+  );
+  const where = node === "" ? "" : ` on ${node}`;
+  const lines = (head: string, texts: readonly string[]): string =>
+    texts.map((text) => `${head}: ${visible(text)}\n`).join("");
+  return sections([
+    `Pod ${visible(`${namespace}/${name}${where}${phase === "" ? "" : `: ${phase}`}`)}\n`,
+    rows.length === 0 ? "" : table(INTERFACE_COLUMNS, rows, layout),
+    lines("Problem", problems),
+    lines(
+      "Event",
+      events.map(({ reason, message, count, lastSeen }) => `${lastSeen} ${reason} (${count}x): ${message}`),
+    ),
+  ]);
+}
+
+const PLACE_COLUMNS: readonly Column<PlaceItem>[] = [
+  column("POOL", ({ pool, poolKind }) => `${poolKind}/${pool}`),
+  column("NETWORK", ({ network }) => network),
+  column("STATE", ({ state }) => state),
+  column("NODE", ({ node }) => node),
+  column("BLOCK", ({ block }) => blockText(block)),
+  column("IS", ({ roles }) => roles.join(",")),
+];
+
+function addressText({ summary, places, holders }: AddressReport, layout: Layout): string {
+  return sections([
+    `${visible(summary)}\n`,
+    places.length === 0 ? "" : table(PLACE_COLUMNS, places, layout),
+    holders.length === 0 ? "" : table(RESERVATION_COLUMNS, holders, layout),
+  ]);
+}
+
+function storeText(report: StoreReport, layout: Layout): string {
+  const { source, state, content, generation, reservations, pools, files, problems } = report;
+  const from = content === "original" ? ", from the original's file" : `, journal ${generation}`;
+  return sections([
+    problems.map((problem) => `${problem}\n`).join(""),
+    `${source.place} is ${state}: ${reservations} reservations of ${pools} pools${from}\n`,
+    table(FILE_COLUMNS, files, layout),
+  ]);
+}
+
+const FILE_COLUMNS: readonly Column<StoreReport["files"][number]>[] = [
+  column("FILE", ({ name }) => name),
+  column("BYTES", ({ bytes }) => String(bytes)),
+  column("MODIFIED", ({ modifiedAt }) => modifiedAt),
+];
+
+/** Parts with an empty line between them. */
+function sections(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join("\n");
 }

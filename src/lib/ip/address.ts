@@ -84,6 +84,11 @@ export function formatCidr(cidr: Pick<Cidr, "family" | "first" | "prefixLength">
   return `${formatAddress({ family: cidr.family, value: cidr.first })}/${cidr.prefixLength}`;
 }
 
+/** Writes a range as `first-last`. */
+export function formatRange({ family, first, last }: Range): string {
+  return `${formatAddress({ family, value: first })}-${formatAddress({ family, value: last })}`;
+}
+
 /** Whether the address lies in the range. */
 export function contains(range: Range, address: Address): boolean {
   return range.family === address.family && range.first <= address.value && address.value <= range.last;

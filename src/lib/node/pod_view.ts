@@ -12,5 +12,5 @@ function podView(pod: PodOnNode): PodView {
   const interfaces = networksOf(pod)
     .filter(({ isDefault }) => !isDefault)
     .map(({ network, ifname, addresses }) => ({ network, ifname, addresses: addresses.map(formatAddress) }));
-  return { namespace, name, uid: pod.uid, interfaces };
+  return { namespace, name, uid: pod.uid, interfaces, terminating: pod.isTerminating };
 }

@@ -24,6 +24,8 @@ export interface PodOnNode extends Stored {
   readonly key: string;
   /** All of its containers have ended, for good. */
   readonly isFinished: boolean;
+  /** Its deletion has been asked for. */
+  readonly isTerminating: boolean;
   /** The node that it runs on; "" when it runs on none yet. */
   readonly nodeName: string;
   /** RFC 3339. */
@@ -123,6 +125,7 @@ export function keepPod({ metadata, spec, status }: PodObject): PodOnNode {
     uid: annotations[STATIC_UID] ?? uid,
     key: keyOf(metadata),
     isFinished: FINISHED.has(status?.phase),
+    isTerminating: metadata.deletionTimestamp !== undefined,
     nodeName: spec?.nodeName ?? "",
     createdAt: creationTimestamp ?? new Date(0).toISOString(),
     networkStatus: annotations[NETWORK_STATUS_ANNOTATION],

@@ -26,7 +26,7 @@ export function troublesOf(
     troubles.push({ reason: "InvalidSpec", eventReason: "InvalidSpec", message });
   }
   if (wouldMove.length > 0) {
-    const blocks = list(wouldMove.map(({ nodeName, entry }) => `${nodeName} ${blockText(entry)}`));
+    const blocks = listText(wouldMove.map(({ nodeName, entry }) => `${nodeName} ${blockText(entry)}`));
     const way = `take it back, or allow it by the annotation ${ALLOW_REALLOCATION_ANNOTATION}: "true"`;
     const message = `the spec is not accepted, it would move blocks that nodes have: ${blocks}; ${way}`;
     troubles.push({ reason: "WouldMoveBlocks", eventReason: "WouldMoveBlocks", message });
@@ -35,13 +35,13 @@ export function troublesOf(
     const where = terms === undefined || terms.inferred ? "" : ` in ${formatCidr(terms.division.network)}`;
     const rest = resting.length === 0 ? "" : ` (${resting.length} rest)`;
     const what = kind === "IPPool" ? "block" : "prefix";
-    const message = `no free ${what}${where} for ${list(waiting)}${rest}`;
+    const message = `no free ${what}${where} for ${listText(waiting)}${rest}`;
     const eventReason = kind === "IPPool" ? "NoFreeRanges" : "NoFreePrefixes";
     troubles.push({ reason: "NoFreeBlocks", eventReason, message });
   }
   const without = waitingStatics.filter(({ node }) => node === "waits");
   if (without.length > 0) {
-    const message = `no prefix for ${list(without.map(staticText))}`;
+    const message = `no prefix for ${listText(without.map(staticText))}`;
     troubles.push({ reason: "StaticAllocationWaits", eventReason: "StaticAllocationWaits", message });
   }
   return troubles;
@@ -65,18 +65,18 @@ export function findingsOf(facts: {
     findings.push({ type: "ReallocationAllowed", reason: "Annotated", message });
   }
   if (facts.overlapsWith.length > 0) {
-    const message = `shares addresses with ${list([...facts.overlapsWith].sort())}`;
+    const message = `shares addresses with ${listText([...facts.overlapsWith].sort())}`;
     findings.push({ type: "OverlapsPool", reason: "OverlapsPool", message });
   }
   if (facts.waitingStatics.length > 0) {
-    const message = `static allocations wait until their prefix is free: ${list(facts.waitingStatics.map(staticText))}`;
+    const message = `static allocations wait until their prefix is free: ${listText(facts.waitingStatics.map(staticText))}`;
     findings.push({ type: "StaticAllocationsWait", reason: "PrefixInUse", message });
   }
   if (facts.terms !== undefined && !facts.terms.usability.geometryIsUsable && !facts.terms.usability.allIsExcluded) {
     const message = "no block leaves a pod an address that it could get without asking for it";
     findings.push({ type: "BlocksWithoutAddresses", reason: "NoUsableAddress", message });
   } else if (facts.unusable.length > 0) {
-    const message = `the blocks of these nodes have no usable address left: ${list(facts.unusable)}`;
+    const message = `the blocks of these nodes have no usable address left: ${listText(facts.unusable)}`;
     findings.push({ type: "BlocksWithoutAddresses", reason: "NoUsableAddress", message });
   }
   if (facts.podsUnchecked) {
@@ -97,7 +97,8 @@ function staticText({ wanted, holder, node }: WaitingStatic): string {
   return holder === "" ? `${wanted.prefix} ${whose}` : `${wanted.prefix} ${whose}, which ${holder} has`;
 }
 
-function list(items: readonly string[]): string {
+/** The first few of what may be many, as messages name them. */
+export function listText(items: readonly string[]): string {
   const shown = items.slice(0, SHOWN).join(", ");
   return items.length > SHOWN ? `${shown} and ${items.length - SHOWN} more` : shown;
 }

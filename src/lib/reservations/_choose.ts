@@ -1,5 +1,5 @@
 /** Which address a pool gives to a request that holds none there yet. */
-import { type Address, contains, formatAddress, formatCidr, sameAddress } from "../ip/address.ts";
+import { type Address, contains, formatAddress, formatCidr, formatRange, sameAddress } from "../ip/address.ts";
 import { nextFree } from "../ip/search.ts";
 import { unassignable } from "../ip/usable.ts";
 import { fail, ok, type Result } from "../result.ts";
@@ -201,6 +201,6 @@ function isOf(pool: NodePool, reservation: Reservation): boolean {
 }
 
 /** This node's block as messages show it. */
-export function blockText({ block: { family, first, last } }: NodePool): string {
-  return `${formatAddress({ family, value: first })}-${formatAddress({ family, value: last })}`;
+export function blockText({ block }: NodePool): string {
+  return formatRange(block);
 }

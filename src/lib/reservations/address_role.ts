@@ -6,6 +6,30 @@ import type { NodePool } from "./pool.ts";
 /** What keeps an address from being given in turn. */
 export type AddressRole = "network" | "broadcast" | "gateway" | "excluded" | "excludedByIndex";
 
+/** What takes addresses out of a block, and the network that it is part of; undefined where nobody's block says which. */
+export interface Surroundings extends Pick<NodePool, "gateway" | "exclusions" | "indexExclusions"> {
+  readonly network: NodePool["network"] | undefined;
+}
+
+/**
+ * What an address of the network is there.
+ *
+ * @param blockFirst first address of the block that has it, whosever that is.
+ */
+export function rolesOf(
+  { network, gateway, exclusions, indexExclusions }: Surroundings,
+  { family, value }: Address,
+  blockFirst: bigint | undefined,
+): readonly AddressRole[] {
+  const roles: AddressRole[] = [];
+  if (network !== undefined && unassignable(network).some(({ first }) => first === value))
+    roles.push(value === network.first ? "network" : "broadcast");
+  if (gateway?.family === family && gateway.value === value) roles.push("gateway");
+  if (exclusions.contains(value)) roles.push("excluded");
+  if (blockFirst !== undefined && indexExclusions.contains(value - blockFirst)) roles.push("excludedByIndex");
+  return roles;
+}
+
 /** Where an address lies, and what it is there. */
 export interface AddressPlace {
   readonly inBlock: boolean;
@@ -15,15 +39,9 @@ export interface AddressPlace {
 }
 
 /** Looks at an address of the pool's network. O(log n) in the number of blocks and exclusions. */
-export function describeAddress(pool: NodePool, { family, value }: Address): AddressPlace {
-  const inBlock = contains(pool.block, { family, value });
-  const other = inBlock ? undefined : pool.others.firstOfBlockWith(value);
-  const blockFirst = inBlock ? pool.block.first : other;
-  const roles: AddressRole[] = [];
-  if (unassignable(pool.network).some(({ first }) => first === value))
-    roles.push(value === pool.network.first ? "network" : "broadcast");
-  if (pool.gateway?.family === family && pool.gateway.value === value) roles.push("gateway");
-  if (pool.exclusions.contains(value)) roles.push("excluded");
-  if (blockFirst !== undefined && pool.indexExclusions.contains(value - blockFirst)) roles.push("excludedByIndex");
-  return { inBlock, otherBlock: other === undefined ? undefined : { family, value: other }, roles };
+export function describeAddress(pool: NodePool, address: Address): AddressPlace {
+  const inBlock = contains(pool.block, address);
+  const other = inBlock ? undefined : pool.others.firstOfBlockWith(address.value);
+  const roles = rolesOf(pool, address, inBlock ? pool.block.first : other);
+  return { inBlock, otherBlock: other === undefined ? undefined : { family: address.family, value: other }, roles };
 }

@@ -51,6 +51,20 @@ test("a file that is asked for by name must be there", () => {
   assert.match(found("/nowhere/kubeconfig", {}), /^credentials: .*\/nowhere\/kubeconfig/);
 });
 
+test("a context that is named is used, and one that is not there is an error that names those that are", () => {
+  const path = join(directory, "contexts");
+  const clusters = ["one", "two"].map((name) => ({ name, cluster: { server: `https://${name}` } }));
+  const contexts = ["one", "two"].map((name) => ({ name, context: { cluster: name, user: "u" } }));
+  const users = [{ name: "u", user: { token: "secret" } }];
+  writeFileSync(path, JSON.stringify({ clusters, contexts, users, "current-context": "one" }));
+  const server = (context: string | undefined): string => {
+    const loaded = loadConfig({ path: undefined, context, env: { KUBECONFIG: path } });
+    return loaded.ok ? `${loaded.value.getCurrentCluster()?.server}` : loaded.error.message;
+  };
+  assert.equal(["two", undefined, ""].map(server), ["https://two", "https://one", "https://one"]);
+  assert.match(server("three"), /has no context "three": it has one, two$/);
+});
+
 test("without any configuration the error says what to do", () => {
   assert.match(found(undefined, { HOME: "/nowhere" }), /^credentials: .*give --kubeconfig/);
 });

@@ -91,7 +91,13 @@ test("a reservation of nobody shows no pod", async () => {
 });
 
 test("pods come in pages; where they are not known, that is said", async () => {
-  const pods = ["a", "b", "c"].map((name) => ({ namespace: "shop", name, uid: name, interfaces: [] }));
+  const pods = ["a", "b", "c"].map((name) => ({
+    namespace: "shop",
+    name,
+    uid: name,
+    interfaces: [],
+    terminating: false,
+  }));
   const daemon = service([], { podViews: () => pods });
   const page = async (pageToken: string) => {
     const answer = await daemon.listPods({ pageSize: 2, pageToken });

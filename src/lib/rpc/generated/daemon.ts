@@ -128,6 +128,8 @@ export interface PodView {
   /** As the plugin knows the pod. */
   uid: string;
   interfaces: PodInterface[];
+  /** Whether its deletion has been asked for. */
+  terminating: boolean;
 }
 
 /** One interface of the pod's network-status annotation, the cluster's own network left out. */
@@ -1336,7 +1338,7 @@ export const ListPodsResponse: MessageFns<ListPodsResponse> = {
 };
 
 function createBasePodView(): PodView {
-  return { namespace: "", name: "", uid: "", interfaces: [] };
+  return { namespace: "", name: "", uid: "", interfaces: [], terminating: false };
 }
 
 export const PodView: MessageFns<PodView> = {
@@ -1352,6 +1354,9 @@ export const PodView: MessageFns<PodView> = {
     }
     for (const v of message.interfaces) {
       PodInterface.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.terminating !== false) {
+      writer.uint32(40).bool(message.terminating);
     }
     return writer;
   },
@@ -1401,6 +1406,14 @@ export const PodView: MessageFns<PodView> = {
             message.interfaces.push(PodInterface.decode(reader, reader.uint32()));
             continue;
           }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.terminating = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1422,6 +1435,7 @@ export const PodView: MessageFns<PodView> = {
     message.name = object.name ?? "";
     message.uid = object.uid ?? "";
     message.interfaces = object.interfaces?.map((e) => PodInterface.fromPartial(e)) || [];
+    message.terminating = object.terminating ?? false;
     return message;
   },
 };

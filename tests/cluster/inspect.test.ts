@@ -1,0 +1,423 @@
+/** `nv-ipam inspect` and `kubectl nvipam` against a real API server with pools, nodes and pods. */
+import { execFile } from "node:child_process";
+import { mkdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import type { Resource } from "../../src/lib/kube/object.ts";
+import { need } from "../_need.ts";
+import { schemaErrors } from "../inspect/_schema.ts";
+import { EXECUTABLE } from "../plugin.ts";
+import { ControllerProcess } from "./_controller.ts";
+import { NodeDaemon } from "./_node.ts";
+import { installCrds, installOriginalCrds, type Json, must, Pools, startWith, until } from "./_pools.ts";
+
+const KUBECTL = need("kubectl");
+const PODS: Resource = { group: "", version: "v1", plural: "pods" };
+const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
+const NETWORKS: Resource = { group: "k8s.cni.cncf.io", version: "v1", plural: "network-attachment-definitions" };
+const EVENTS: Resource = { group: "", version: "v1", plural: "events" };
+
+const { server, client } = await startWith(installCrds, { users: [{ token: "nobody-token", user: "nobody" }] });
+const pools = new Pools(client, "kube-system");
+const test = suite("inspect in a cluster");
+test.after(() => server.remove());
+
+/** What a program said and how it ended. */
+interface Outcome {
+  readonly exit: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const options = { env: { ...process.env, ...env }, maxBuffer: 1 << 28 };
+    execFile(program, args, options, (error, stdout, stderr) => {
+      resolve({ exit: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
+    });
+  });
+}
+
+function inspect(...args: readonly string[]): Promise<Outcome> {
+  return run(EXECUTABLE, ["inspect", ...args, `--kubeconfig=${server.kubeconfig}`]);
+}
+
+/** The document, which keeps the schema. */
+async function document(...args: readonly string[]): Promise<Record<string, Json> & { items: readonly Json[] }> {
+  const { stdout, stderr } = await inspect(...args, "-o", "json");
+  assert.is(stderr, "");
+  const read = JSON.parse(stdout);
+  assert.is(schemaErrors(read), "");
+  assert.equal(read.source, { type: "cluster", place: server.url, node: "" });
+  return read;
+}
+
+async function addPod(
+  name: string,
+  node: string,
+  addresses: readonly string[],
+  networks: string,
+  shown = "shop/net-a",
+): Promise<string> {
+  const status = [
+    { name: "kindnet", interface: "eth0", default: true, ips: ["10.244.0.9"] },
+    { name: shown, interface: "net1", ips: addresses },
+  ];
+  const annotations = {
+    "k8s.v1.cni.cncf.io/networks": networks,
+    ...(addresses.length > 0 && { "k8s.v1.cni.cncf.io/network-status": JSON.stringify(status) }),
+  };
+  const spec = { ...(node !== "" && { nodeName: node }), containers: [{ name: "c", image: "x" }] };
+  const pod = { apiVersion: "v1", kind: "Pod", metadata: { name, annotations }, spec };
+  return must(await client.create(PODS, "shop", pod)).metadata.uid ?? "";
+}
+
+/** Multus' CRD, as far as API servers look at it. */
+async function installNetworks(): Promise<void> {
+  const names = {
+    kind: "NetworkAttachmentDefinition",
+    plural: NETWORKS.plural,
+    singular: "network-attachment-definition",
+  };
+  const openAPIV3Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
+  const versions = [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema } }];
+  const metadata = { name: `${NETWORKS.plural}.${NETWORKS.group}` };
+  const spec = { group: NETWORKS.group, scope: "Namespaced", names, versions };
+  const crd = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata, spec };
+  must(await client.create(CRDS, undefined, crd));
+  await until(async () => (await client.list(NETWORKS)).ok, "NetworkAttachmentDefinitions are served");
+}
+
+async function addNetwork(name: string, ipam: Json): Promise<void> {
+  const config = JSON.stringify({ cniVersion: "1.0.0", name, type: "macvlan", ipam });
+  const metadata = { name };
+  const object = { apiVersion: "k8s.cni.cncf.io/v1", kind: "NetworkAttachmentDefinition", metadata, spec: { config } };
+  must(await client.create(NETWORKS, "shop", object));
+}
+
+test.before(async () => {
+  await Pools.inNewNamespace(client, "shop");
+  for (const node of ["a", "b", "c"]) await pools.addNode(node);
+  must(
+    await pools.create("IPPool", "pool1", {
+      subnet: "10.0.0.0/24",
+      perNodeBlockSize: 8,
+      gateway: "10.0.0.1",
+      exclusions: [{ startIP: "10.0.0.3", endIP: "10.0.0.4" }],
+      nodeSelector: {
+        nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "NotIn", values: ["c"] }] }],
+      },
+    }),
+  );
+  must(await pools.create("CIDRPool", "routed", { cidr: "10.20.0.0/16", perNodeNetworkPrefix: 24, gatewayIndex: 1 }));
+  const controller = await ControllerProcess.start({ kubeconfig: server.kubeconfig, namespace: "kube-system" });
+  await pools.untilBlocks("IPPool", "pool1", ["a 10.0.0.1-10.0.0.8", "b 10.0.0.9-10.0.0.16"]);
+  await pools.untilBlocks("CIDRPool", "routed", ["a 10.20.0.0/24", "b 10.20.1.0/24", "c 10.20.2.0/24"]);
+  await controller.kill();
+  await installNetworks();
+  await addNetwork("net-a", { type: "nv-ipam", poolName: "pool1" });
+  await addNetwork("net-b", { type: "host-local", subnet: "10.0.0.0/24" });
+  await addNetwork("net-c", { type: "nv-ipam", poolName: "pool2" });
+  await addPod("web", "a", ["10.0.0.2"], "net-a");
+});
+
+test("pools are shown with their blocks, and what pods use of them", async () => {
+  const { items } = await document("pools");
+  assert.equal(
+    items.map(({ pool, poolKind, blocks, addresses, problem }) => ({ pool, poolKind, blocks, addresses, problem })),
+    [
+      {
+        pool: "pool1",
+        poolKind: "IPPool",
+        blocks: { total: "31", allocated: "2", free: "29", resting: "0" },
+        addresses: { total: "16", excluded: "3", used: "1", free: "12" },
+        problem: "",
+      },
+      {
+        pool: "routed",
+        poolKind: "CIDRPool",
+        blocks: { total: "256", allocated: "3", free: "253", resting: "0" },
+        addresses: { total: "768", excluded: "9", used: "0", free: "759" },
+        problem: "",
+      },
+    ],
+  );
+  const { stdout, stderr } = await inspect("pools");
+  assert.is(stderr, `nv-ipam inspect: read from the API server ${server.url}\n`);
+  assert.match(stdout, /\nIPPool +pool1 +10\.0\.0\.0\/24 +10\.0\.0\.1 +2\/31 +1 +12 +-\n/);
+});
+
+test("a node is shown with its block of each pool, or why it has none", async () => {
+  const blocks = async (node: string) => {
+    const { pools: items } = (await document("node", node)) as unknown as { pools: readonly Json[] };
+    return items.map(({ pool, block, problem }) => [pool, (block as Json | null)?.startIP, problem]);
+  };
+  assert.equal(await blocks("a"), [
+    ["pool1", "10.0.0.1", ""],
+    ["routed", "10.20.0.0", ""],
+  ]);
+  assert.equal(await blocks("c"), [
+    ["pool1", undefined, "its nodeSelector does not choose c"],
+    ["routed", "10.20.2.0", ""],
+  ]);
+  const none = await inspect("node", "z");
+  assert.equal([none.exit, none.stdout, none.stderr], [1, "", "nv-ipam inspect: there is no node z\n"]);
+});
+
+const addresses: readonly [address: string, summary: RegExp][] = [
+  [
+    "10.0.0.1",
+    /^10\.0\.0\.1: in the block 10\.0\.0\.1-10\.0\.0\.8 of a in IPPool\/pool1, the gateway, .*; nobody has it$/,
+  ],
+  ["10.0.0.2", /; shown by pod shop\/web interface net1 on a$/],
+  ["10.0.0.3", /of a in IPPool\/pool1, excluded, /],
+  ["10.0.0.99", /in IPPool\/pool1, in no node's block; nobody has it$/],
+  ["10.20.1.255", /of b in CIDRPool\/routed, the broadcast address/],
+  ["192.0.2.1", /^192\.0\.2\.1: in no pool; nobody has it$/],
+];
+for (const [address, summary] of addresses) {
+  test(`${address} is told`, async () => assert.match(String((await document("ip", address)).summary), summary));
+}
+
+interface Interface extends Json {
+  readonly pools: readonly Json[];
+}
+
+async function interfacesOf(name: string): Promise<readonly Interface[]> {
+  return (await document("pod", `shop/${name}`)).interfaces as unknown as readonly Interface[];
+}
+
+test("a pod that runs is shown with its pool, address and block", async () => {
+  const [net1] = await interfacesOf("web");
+  const { pool, addresses: held, block, problem } = net1?.pools[0] ?? {};
+  assert.equal([net1?.ifname, net1?.network, net1?.ipam], ["net1", "shop/net-a", "nv-ipam"]);
+  assert.equal([pool, held, block, problem], ["pool1", ["10.0.0.2"], { startIP: "10.0.0.1", endIP: "10.0.0.8" }, ""]);
+});
+
+test("a pod that does not start is shown with the reason for each interface", async () => {
+  const networks = [
+    { name: "net-a" },
+    { name: "net-b" },
+    { name: "net-c" },
+    { name: "net-d" },
+    { name: "net-a", "cni-args": { poolNames: ["routed"] } },
+    { name: "net-a", "cni-args": { poolNames: ["pool1", "routed"], poolType: "cidrpool" } },
+  ];
+  const uid = await addPod("waits", "c", [], JSON.stringify(networks));
+  const involvedObject = { kind: "Pod", namespace: "shop", name: "waits", uid };
+  const event = { metadata: { name: "waits.1" }, involvedObject, type: "Warning", reason: "FailedCreatePodSandBox" };
+  const said = { message: "plugin type=nv-ipam failed", count: 7, lastTimestamp: "2026-11-22T08:00:00Z" };
+  must(await client.create(EVENTS, "shop", { apiVersion: "v1", kind: "Event", ...event, ...said }));
+
+  const reasons = (await interfacesOf("waits")).map(({ problem, pools: of }) =>
+    [problem, ...of.map((each) => each.problem)].filter((text) => text !== ""),
+  );
+  assert.equal(reasons, [
+    ["its nodeSelector does not choose c"],
+    ["its addresses come from host-local, not from nv-ipam"],
+    ["there is no IPPool pool2; did you mean pool1?"],
+    ["there is no NetworkAttachmentDefinition shop/net-d"],
+    ["there is no IPPool routed, but CIDRPool/routed: set poolType"],
+    ["there is no CIDRPool pool1, but IPPool/pool1: set poolType", "no address yet"],
+  ]);
+  const { events, problems } = await document("pod", "waits", "-n", "shop");
+  const { lastTimestamp: lastSeen, ...rest } = said;
+  assert.equal([events, problems], [[{ reason: event.reason, ...rest, lastSeen }], []]);
+  const table = await inspect("pod", "shop/waits");
+  assert.match(table.stdout, /^Pod shop\/waits on c: Pending\n/);
+  assert.match(
+    table.stdout,
+    /\nEvent: 2026-11-22T08:00:00Z FailedCreatePodSandBox \(7x\): plugin type=nv-ipam failed\n$/,
+  );
+});
+
+test("a pod on a node whose block is full, or whose daemon is not ready, is told why it waits", async () => {
+  for (const last of [9, 10, 11, 12, 13, 14, 15, 16]) await addPod(`full-${last}`, "b", [`10.0.0.${last}`], "net-a");
+  await addPod("too-many", "b", [], "net-a");
+  const [net1] = await interfacesOf("too-many");
+  assert.is(net1?.pools[0]?.problem, "no free address in b's block: all usable ones are shown by pods");
+  const labels = { app: "nvidia-k8s-ipam", name: "nv-ipam-node" };
+  const spec = { nodeName: "a", containers: [{ name: "c", image: "x" }] };
+  const metadata = { name: "nv-ipam-node-ds-1", labels };
+  must(await client.create(PODS, "kube-system", { apiVersion: "v1", kind: "Pod", metadata, spec }));
+  const { problems } = await document("pod", "shop/too-many");
+  assert.equal(problems, ["no node daemon is ready on b: no address is given there until it is" as unknown as Json]);
+  const unscheduled = await addPod("unscheduled", "", [], "net-a");
+  assert.not.equal(unscheduled, "");
+  const waits = await document("pod", "shop/unscheduled");
+  assert.equal(waits.problems, ["it is on no node yet: the scheduler has not placed it" as unknown as Json]);
+  const nobody = await inspect("pod", "shop/nobody");
+  assert.equal([nobody.exit, nobody.stderr], [1, "nv-ipam inspect: there is no pod shop/nobody\n"]);
+});
+
+test("a check finds a full block, R1 doubles, and blocks that the controller has not dealt, and exits with 1", async () => {
+  await addPod("double", "a", ["10.0.0.9"], "net-a");
+  await addPod("others", "a", ["10.0.0.12"], "net-b", "shop/net-b");
+  await pools.addNode("d");
+  const { items } = await document("check");
+  assert.equal(
+    items.map(({ severity, reason, pool, node }) => [severity, reason, pool, node].join(" ")),
+    [
+      "error AddressHeldTwice pool1 b",
+      "error NodeWithoutBlock pool1 ",
+      "error NodeWithoutBlock routed ",
+      "error OutsideBlock pool1 a",
+      "warning Exhausted pool1 b",
+    ],
+  );
+  assert.is((await inspect("check")).exit, 1);
+  const ignored = "--ignore=AddressHeldTwice,NodeWithoutBlock,OutsideBlock";
+  assert.is((await inspect("check", ignored)).exit, 0);
+  assert.is((await inspect("check", ignored, "--fail-on=warning")).exit, 1);
+});
+
+/** kubectl finds its plugins by their names on PATH. */
+function kubectl(...args: readonly string[]): Promise<Outcome> {
+  const bin = join(server.directory, "bin");
+  mkdirSync(bin, { recursive: true });
+  try {
+    symlinkSync(EXECUTABLE, join(bin, "kubectl-nvipam"));
+  } catch {
+    // It is there since the call before.
+  }
+  const env = { PATH: `${bin}:${process.env.PATH}`, KUBECONFIG: server.kubeconfig, HOME: server.directory };
+  return run(KUBECTL, args, env);
+}
+
+test("kubectl nvipam shows the same", async () => {
+  const listed = await kubectl("plugin", "list");
+  assert.match(listed.stdout, /\/kubectl-nvipam\n/);
+  assert.not.match(listed.stderr, "warning");
+  const shown = await kubectl("nvipam", "pools", "-o", "json");
+  assert.equal(JSON.parse(shown.stdout), await document("pools"));
+  const pod = await kubectl("nvipam", "pod", "web", "--namespace", "shop");
+  assert.match(pod.stdout, /^Pod shop\/web on a: Pending\n/);
+  assert.is((await kubectl("nvipam", "check")).exit, 1);
+  const context = await kubectl("nvipam", "pools", "--context=none");
+  assert.equal([context.exit, context.stdout], [1, ""]);
+  assert.match(context.stderr, /^kubectl nvipam: .* has no context "none": it has /);
+  const help = await kubectl("nvipam", "--help");
+  assert.match(help.stdout, /\n {2}kubectl nvipam \[what\] \[name\] \[flags\]\n/);
+});
+
+test("the original's debugging commands show what they always showed", async () => {
+  const blocks = '{range .items[*]}{.metadata.name}{"\\n"} {range .status.allocations[*]}{"\\t"}{.nodeName} => ';
+  const end = '{"\\n"}{end}{"\\n"}{end}';
+  const ip = await kubectl(
+    ...["get", "ippools.nv-ipam.nvidia.com", "-A", "-o"],
+    `jsonpath=${blocks}Start IP: {.startIP} End IP: {.endIP}${end}`,
+  );
+  assert.is(
+    ip.stdout,
+    "pool1\n \ta => Start IP: 10.0.0.1 End IP: 10.0.0.8\n\tb => Start IP: 10.0.0.9 End IP: 10.0.0.16\n\n",
+  );
+  const cidr = await kubectl(
+    ...["get", "cidrpools.nv-ipam.nvidia.com", "-A", "-o"],
+    `jsonpath=${blocks}Prefix: {.prefix} Gateway: {.gateway}${end}`,
+  );
+  const [, first] = cidr.stdout.split("\n");
+  assert.is(first, " \ta => Prefix: 10.20.0.0/24 Gateway: 10.20.0.1");
+  const columns =
+    "NAME:metadata.name,NODE:spec.nodeName,NETWORK-STATUS:metadata.annotations.k8s\\.v1\\.cni\\.cncf\\.io/network-status";
+  const status = await kubectl("get", "pods", "-n", "shop", `-o=custom-columns=${columns}`);
+  assert.match(status.stdout, /\nweb +a +\[.*"10\.0\.0\.2".*\]\n/);
+});
+
+test("a user who may not see pods and nodes is told what is not known", async () => {
+  await kubectl(
+    "create",
+    "clusterrole",
+    "pool-viewer",
+    "--verb=list",
+    "--resource=ippools.nv-ipam.nvidia.com,cidrpools.nv-ipam.nvidia.com",
+  );
+  await kubectl("create", "clusterrolebinding", "pool-viewer", "--clusterrole=pool-viewer", "--user=nobody");
+  const config = join(server.directory, "nobody.kubeconfig");
+  await kubectl(
+    "config",
+    `--kubeconfig=${config}`,
+    "set-cluster",
+    "c",
+    `--server=${server.url}`,
+    `--certificate-authority=${server.caFile}`,
+  );
+  await kubectl("config", `--kubeconfig=${config}`, "set-credentials", "u", "--token=nobody-token");
+  await kubectl("config", `--kubeconfig=${config}`, "set-context", "x", "--cluster=c", "--user=u");
+  const shown = await run(EXECUTABLE, ["inspect", "pools", "-o", "json", `--kubeconfig=${config}`, "--context=x"]);
+  const { notes, items } = JSON.parse(shown.stdout);
+  assert.equal(notes, [
+    "nodes may not be listed: which blocks are missing, or of nodes that are gone, is not known",
+    "pods may not be listed: which addresses are in use is not known",
+  ]);
+  assert.equal(items[0].addresses, { total: "16", excluded: "3", used: "", free: "" });
+});
+
+test("R2 R3 on a node the daemon tells its pods: what is not reserved is found", async () => {
+  const daemon = new NodeDaemon({ kubeconfig: server.kubeconfig, namespace: "kube-system", nodeName: "a" });
+  try {
+    await daemon.start();
+    const place = `--daemon-socket=unix://${daemon.socket}`;
+    const found = async () => {
+      const { stdout } = await run(EXECUTABLE, ["inspect", "check", place, "-o", "json"]);
+      const report = JSON.parse(stdout);
+      assert.is(schemaErrors(report), "");
+      return report.items.map(({ reason, pod, node }: Json) => [reason, pod, node].join(" "));
+    };
+    // The daemon has taken over what pods show in its blocks, as after the loss of a store.
+    assert.ok((await found()).includes("NotAdopted shop/web a"));
+    must(await client.patch(PODS, { namespace: "shop", name: "web" }, statusPatch("10.0.0.7"), { type: "merge" }));
+    await until(async () => (await found()).includes("UnreservedAddress shop/web a"), "the address is missed");
+    const pod = await run(EXECUTABLE, ["inspect", "pod", "shop/web", place, "-o", "json"]);
+    const { interfaces } = JSON.parse(pod.stdout);
+    assert.equal(
+      interfaces.flatMap(({ pools: of }: Interface) =>
+        of.map((each) => [each.addresses, each.reserved].flat().join(" ")),
+      ),
+      ["10.0.0.2 yes", "10.0.0.7 no"],
+    );
+  } finally {
+    await daemon.remove();
+  }
+});
+
+function statusPatch(address: string): Json {
+  const status = JSON.stringify([{ name: "shop/net-a", interface: "net1", ips: [address] }]);
+  return { metadata: { annotations: { "k8s.v1.cni.cncf.io/network-status": status } } };
+}
+
+test("pools of several namespaces need one to be named", async () => {
+  await new Pools(client, "shop").create("IPPool", "other", { subnet: "10.5.0.0/24", perNodeBlockSize: 8 });
+  const { exit, stderr } = await inspect("pools");
+  assert.is(exit, 1);
+  assert.match(stderr, /pools in several namespaces \(kube-system, shop\): name one with --ippools-namespace/);
+  const { items } = await document("pools", "--ippools-namespace=shop");
+  assert.equal(
+    items.map(({ pool }) => pool),
+    ["other"],
+  );
+  must(await new Pools(client, "shop").delete("IPPool", "other"));
+});
+
+test("before a migration: what the original left is looked at under its own CRDs, and nothing is written", async () => {
+  await installOriginalCrds(client);
+  const at = { metadata: { namespace: "kube-system" } };
+  const manifest = (name: string, spec: Json): string =>
+    JSON.stringify({ apiVersion: "nv-ipam.nvidia.com/v1alpha1", kind: "IPPool", metadata: { name }, spec });
+  const typo = { subnet: "10.7.0.0/24", perNodeBlockSize: 8, gateway: "10.7.0.1", defautGateway: true };
+  const annotations = { "kubectl.kubernetes.io/last-applied-configuration": manifest("typo", typo) };
+  must(await pools.create("IPPool", "typo", typo, { metadata: { ...at.metadata, annotations } }));
+  must(await pools.create("IPPool", "bad", { subnet: "10.8.0.0/24", perNodeBlockSize: 8, gateway: "10.9.0.1" }));
+  must(await pools.create("IPPool", "wide", { subnet: "10.0.0.0/16", perNodeBlockSize: 8 }));
+  const versions = async () => [...(await pools.all())].map(([key, { metadata }]) => [key, metadata.resourceVersion]);
+  const before = await versions();
+  const { items } = await document("migration");
+  const found = items.map(({ severity, reason, pool }) => [severity, reason, pool].join(" "));
+  for (const expected of ["error InvalidSpec bad", "error OverlappingPools pool1", "warning WrittenOtherwise typo"]) {
+    assert.ok(found.includes(expected), `${expected} is among ${found.join(", ")}`);
+  }
+  assert.is((await inspect("migration")).exit, 1);
+  assert.equal(await versions(), before);
+});
+
+test.run();
