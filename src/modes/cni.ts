@@ -25,11 +25,34 @@ export async function run(): Promise<number> {
     import("../lib/cni/log_file.ts"),
   ]);
   const { env } = process;
-  const outcome = await runPlugin({ env, readStdin, readFile, call, appendToLog, now: Date.now });
+  const outcome = await runPlugin({
+    env,
+    readStdin,
+    readFile,
+    call,
+    appendToLog,
+    now: Date.now,
+    elapsedMs,
+    cpuMs,
+    sleep,
+  });
   return write(outcome.exitCode, outcome.stdout);
 }
 
 const call: Call = async (options) => (await import("../lib/rpc/client/call.ts")).call(options);
+
+function elapsedMs(): number {
+  return process.uptime() * 1000;
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
 
 async function write(exitCode: number, text: string): Promise<number> {
   let rest: Uint8Array = Buffer.from(text);

@@ -123,6 +123,7 @@ export async function tell(story: Story): Promise<Told> {
   const log: string[] = [];
   const variables = new Set<string>();
   let time = Date.parse("2026-11-22T08:00:00Z");
+  let elapsedMs = 45;
   const stdin = story.stdin ?? JSON.stringify(story.config ?? CONFIG);
   const { exitCode, stdout } = await runPlugin({
     env: watched(environment(story), variables),
@@ -131,6 +132,11 @@ export async function tell(story: Story): Promise<Told> {
     call: story.call ?? daemon.call,
     appendToLog: (path, text) => log.push(`${path}: ${text}`),
     now: () => (time += 5),
+    elapsedMs: () => elapsedMs,
+    cpuMs: () => 40,
+    sleep: async (ms) => {
+      elapsedMs += ms;
+    },
   });
   return { exitCode, stdout, answer: stdout === "" ? {} : JSON.parse(stdout), asked: daemon.asked, variables, log };
 }

@@ -57,11 +57,11 @@ test("a long value is cut", () => {
 test("ADD and DEL are one line each at info, with all that one looks for", async () => {
   const added = await tell({ config: leveled("info") });
   assert.equal(added.log, [
-    "/l: 2026-11-22T08:00:00.015Z [info] ADD network=net-a container=c1 ifname=net1 pod=default/pod-c1 poolType=ippool pools=pool1 addresses=192.168.0.2/16 ms=5\n",
+    "/l: 2026-11-22T08:00:00.015Z [info] ADD network=net-a container=c1 ifname=net1 pod=default/pod-c1 poolType=ippool pools=pool1 addresses=192.168.0.2/16 ms=5 totalMs=45 cpuMs=40\n",
   ]);
   const deleted = await tell({ command: "DEL", config: leveled("info"), args: "" });
   assert.equal(deleted.log, [
-    "/l: 2026-11-22T08:00:00.015Z [info] DEL network=net-a container=c1 ifname=net1 poolType=ippool pools=pool1 ms=5\n",
+    "/l: 2026-11-22T08:00:00.015Z [info] DEL network=net-a container=c1 ifname=net1 poolType=ippool pools=pool1 ms=5 totalMs=45 cpuMs=40\n",
   ]);
 });
 

@@ -211,6 +211,19 @@ test("addresses and blocks are the same after a stop and after a kill", async ()
   await deleteAll("before");
 });
 
+test("ADD and DEL that come while the daemon is restarted are served by the next one", async () => {
+  const held = await add("restart-0");
+  assert.is(held.exit, 0);
+  await daemon.end("SIGKILL");
+  const calls = [
+    ...["restart-1", "restart-2"].map((container) => add(container)),
+    daemon.cni({ command: "DEL", container: "restart-0", config: pool1 }),
+  ];
+  await daemon.start();
+  for (const { exit, stdout } of await Promise.all(calls)) assert.is(exit, 0, stdout);
+  await deleteAll("restart-1", "restart-2");
+});
+
 test("R2 an address that is held under a pool that was deleted is not dealt by the pool of the same name", async () => {
   const first = JSON.parse((await add("old")).stdout).ips[0].address;
   daemon.writeManifest("pool1.json", "");

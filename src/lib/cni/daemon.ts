@@ -16,6 +16,7 @@ import {
   type IPAMParameters,
   IsAllocatedRequest,
 } from "../rpc/generated/node.ts";
+import { patient, type Waiting } from "./patient_call.ts";
 
 /** The gRPC client: src/lib/rpc/client/call.ts, or a fake in tests. */
 export type Call = (call: UnaryCall) => Promise<Result<Uint8Array, CallFailure>>;
@@ -45,19 +46,23 @@ const DAEMON = "/nvipam.daemon.v1.DaemonService";
 /** The daemon at one address, asked in the name of one network. */
 export class Daemon {
   readonly #call: Call;
+  /** For ADD and DEL: whoever restarts the daemon need not fail pods, nor lose the DEL that a runtime does not repeat. */
+  readonly #patientCall: Call;
   readonly #settings: CallSettings;
   readonly #network: string;
 
   /** @param network is sent with each call, so that GC knows later which network a reservation belongs to. */
-  constructor(call: Call, settings: CallSettings, network: string) {
+  constructor({ call, ...waiting }: Waiting & { readonly call: Call }, settings: CallSettings, network: string) {
     this.#call = call;
+    this.#patientCall = patient(call, waiting);
     this.#settings = settings;
     this.#network = network;
   }
 
   /** Reserves one address of each pool. */
   async allocate(parameters: IPAMParameters): Answer<readonly AllocationInfo[]> {
-    const answer = await this.#ask(`${IPAM}/Allocate`, AllocateRequest, { parameters }, AllocateResponse);
+    const [path, call] = [`${IPAM}/Allocate`, this.#patientCall];
+    const answer = await this.#ask(path, AllocateRequest, { parameters }, AllocateResponse, call);
     return answer.ok ? ok(answer.value.allocations) : answer;
   }
 
@@ -68,7 +73,7 @@ export class Daemon {
 
   /** Frees what the attachment holds. */
   async deallocate(parameters: IPAMParameters): Answer<void> {
-    return this.#tell(`${IPAM}/Deallocate`, DeallocateRequest, { parameters });
+    return this.#tell(`${IPAM}/Deallocate`, DeallocateRequest, { parameters }, this.#patientCall);
   }
 
   /** What the attachment holds; the original's daemon answers UNIMPLEMENTED. */
@@ -93,13 +98,13 @@ export class Daemon {
     return this.#ask(`${DAEMON}/GetStatus`, encoder, request, GetStatusResponse);
   }
 
-  async #tell<Q>(path: string, encoder: Encoder<Q>, request: Q): Answer<void> {
-    const answer = await this.#send(path, encoder, request);
+  async #tell<Q>(path: string, encoder: Encoder<Q>, request: Q, call = this.#call): Answer<void> {
+    const answer = await this.#send(path, encoder, request, call);
     return answer.ok ? ok(undefined) : answer;
   }
 
-  async #ask<Q, A>(path: string, encoder: Encoder<Q>, request: Q, decoder: Decoder<A>): Answer<A> {
-    const answer = await this.#send(path, encoder, request);
+  async #ask<Q, A>(path: string, encoder: Encoder<Q>, request: Q, decoder: Decoder<A>, call = this.#call): Answer<A> {
+    const answer = await this.#send(path, encoder, request, call);
     if (!answer.ok) return answer;
     try {
       return ok(decoder.decode(answer.value));
@@ -109,8 +114,8 @@ export class Daemon {
     }
   }
 
-  #send<Q>(path: string, encoder: Encoder<Q>, request: Q): Answer<Uint8Array> {
-    return this.#call({
+  #send<Q>(path: string, encoder: Encoder<Q>, request: Q, call: Call): Answer<Uint8Array> {
+    return call({
       target: this.#settings.daemonSocket,
       path,
       message: encoder.encode(request).finish(),

@@ -33,6 +33,12 @@ export interface PluginInputs {
   readonly appendToLog: (path: string, text: string, now: number) => void;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** Milliseconds since this process was started. */
+  readonly elapsedMs: () => number;
+  /** Milliseconds of CPU time that it has used. */
+  readonly cpuMs: () => number;
+  /** Resolves after so many milliseconds. */
+  readonly sleep: (ms: number) => Promise<void>;
 }
 
 /** What the process ends with. */
@@ -76,9 +82,10 @@ async function carryOut(
   const start = inputs.now();
   try {
     const done = await dispatch(environment.value, context);
-    const ms = Math.max(0, inputs.now() - start);
-    if (done.ok) log(isRoutine(command) ? "debug" : "info", command, { ...subject, ...done.value.fields, ms });
-    else log("error", `${command} failed`, { ...subject, code: done.error.code, error: done.error.message, ms });
+    const [totalMs, cpuMs] = [Math.round(inputs.elapsedMs()), Math.round(inputs.cpuMs())];
+    const spent = { ms: Math.max(0, inputs.now() - start), totalMs, cpuMs };
+    if (done.ok) log(isRoutine(command) ? "debug" : "info", command, { ...subject, ...done.value.fields, ...spent });
+    else log("error", `${command} failed`, { ...subject, code: done.error.code, error: done.error.message, ...spent });
     return done.ok ? ok(done.value.stdout) : done;
   } catch (bug) {
     log("panic", `${command} failed`, { ...subject, error: internalError(bug).message });
@@ -101,7 +108,7 @@ function prepare(inputs: PluginInputs, config: NetworkConfig, cniArgs: string): 
   const { addresses, allocateIPWithIndex: index, allocateDefaultGateway } = request;
   const gateway = allocateDefaultGateway ? "wanted" : undefined;
   log("verbose", "request", { network: config.name, deviceID, addresses, index, gateway });
-  const daemon = new Daemon(inputs.call, settings, config.name);
+  const daemon = new Daemon(inputs, settings, config.name);
   return { config, settings, request, daemon, log, args, deviceID };
 }
 

@@ -1,0 +1,30 @@
+/** A call that outlasts a daemon's restart: asked again, until its time is up, while nobody serves it. */
+import type { Call } from "./daemon.ts";
+
+/** How time passes for a call. */
+export interface Waiting {
+  /** Milliseconds since some moment; never set back. */
+  readonly elapsedMs: () => number;
+  readonly sleep: (ms: number) => Promise<void>;
+}
+
+/** gRPC: the daemon does not run, broke off, or says that it cannot serve yet. */
+const UNAVAILABLE = 14;
+/** Milliseconds until it is asked again. */
+const PAUSE_MS = 100;
+
+/**
+ * For requests that may be carried out twice: what was lost with the connection may have been done. In the end the failure
+ * is the last answer's, within the same limit as that of one call.
+ */
+export function patient(call: Call, { elapsedMs, sleep }: Waiting): Call {
+  return async (options) => {
+    const end = elapsedMs() + options.timeoutMs;
+    for (let timeoutMs = options.timeoutMs; ; timeoutMs = end - elapsedMs()) {
+      const answer = await call({ ...options, timeoutMs });
+      const isPassing = !answer.ok && answer.error.status === UNAVAILABLE;
+      if (!isPassing || elapsedMs() + 2 * PAUSE_MS > end) return answer;
+      await sleep(PAUSE_MS);
+    }
+  };
+}
