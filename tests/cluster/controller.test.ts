@@ -391,6 +391,15 @@ scene(
       await delay(2000);
       assert.equal(await writesOf(controller), writes);
       assert.is(controller.output.match(/keeps status\.allocations only/g)?.length, 1);
+
+      await installCrds(client);
+      for (const pool of ["pool1", "pool2"]) {
+        await until(
+          async () => must(await pools.get("IPPool", pool)).status?.conditions !== undefined,
+          `${pool} has a whole status as soon as the CRD has room for it`,
+        );
+      }
+      await pools.untilBlocks("IPPool", "pool2", [A, B]);
     } finally {
       await installCrds(client);
     }

@@ -220,6 +220,25 @@ test("with the original's CRD what is cut off is remembered, said once, and noth
   assert.is(cluster.log.filter((line) => line.includes("keeps status.allocations only")).length, 1);
 });
 
+test("what was cut off is written as soon as the CRD may have room for it, once for each time that it may", async () => {
+  const cluster = clusterOf(["node-a"]);
+  cluster.prunes = true;
+  await cluster.reconcile(KEY);
+  const writes = puts(cluster);
+  assert.equal(cluster.reconciler.schemaMayHaveChanged("CIDRPool"), []);
+  assert.equal(cluster.reconciler.schemaMayHaveChanged("IPPool"), [KEY]);
+  for (let round = 0; round < 3; round++) await cluster.reconcile(KEY);
+  assert.is(puts(cluster), writes + 1);
+  assert.is(cluster.object(KEY).status?.appliedSpec, undefined);
+
+  cluster.prunes = false;
+  assert.equal(cluster.reconciler.schemaMayHaveChanged("IPPool"), [KEY]);
+  for (let round = 0; round < 3; round++) await cluster.reconcile(KEY);
+  assert.is(puts(cluster), writes + 2);
+  assert.ok(cluster.object(KEY).status?.appliedSpec);
+  assert.equal(cluster.reconciler.schemaMayHaveChanged("IPPool"), []);
+});
+
 test("R6 pools that come to share addresses are looked at again, both of them", async () => {
   const cluster = clusterOf(["node-a"]);
   await cluster.reconcile(KEY);

@@ -202,6 +202,8 @@ export class Controller {
         pool: this.view.read(kind, object),
       }),
       observer: {
+        // The API server ends a watch when the CRD changes, besides every few minutes.
+        watching: () => this.#leading?.poolBurst.add(this.#leading.reconciler.schemaMayHaveChanged(kind)),
         failed: (during, error, waitMs) => watchLog.failed(during, error, waitMs),
         recovered: () => watchLog.recovered(),
         listed: (count) => {

@@ -1,6 +1,6 @@
 /** Brings the status of one pool to what the planner says: the controller's one action. */
 import type { NodeInfo } from "../api/selector.ts";
-import type { Allocation, AnyPoolStatus, PoolObject, Released } from "../api/types.ts";
+import type { Allocation, AnyPoolStatus, PoolKind, PoolObject, Released } from "../api/types.ts";
 import { type KubeError, localError } from "../kube/error.ts";
 import type { Log } from "../observe/log.ts";
 import type { PoolEvent } from "../planner/conditions.ts";
@@ -65,8 +65,14 @@ export class Reconciler {
     this.#nodes.forget(name);
   }
 
+  /** The schema of a kind may be another now. @returns the pools whose status lost members: they are to be tried again. */
+  schemaMayHaveChanged(kind: PoolKind): readonly string[] {
+    const pools = this.#options.view.pools().filter((pool) => pool.kind === kind && this.#pruned.tryAgain(idOf(pool)));
+    return pools.map(poolKey);
+  }
+
   /**
-   * Plans the pool and writes its status if and only if it changes.
+   * Plans the pool and writes its status if and only if it changes, or has to be tried again.
    *
    * @param key `kind/name`
    * @returns an error when the pool has to be tried again: code `conflict` when it was changed meanwhile, `notFound`
@@ -84,7 +90,7 @@ export class Reconciler {
     const planned = await this.#plan(pool, signal);
     if (!planned.ok) return planned;
     const { changed, status, blocks, events, wakeAfterMs: againAfterMs } = planned.value;
-    if (!changed) return ok({ againAfterMs, outcome: "unchanged", concerned: [] });
+    if (!changed && !this.#pruned.isDue(idOf(pool))) return ok({ againAfterMs, outcome: "unchanged", concerned: [] });
 
     const written = await this.#write(pool, status, signal);
     if (!written.ok) return written;
