@@ -43,6 +43,7 @@ export interface Workload extends Manifest {
 
 export interface PodSpec {
   readonly serviceAccountName: string;
+  readonly securityContext: { readonly runAsUser: number; readonly runAsGroup: number };
   readonly containers: readonly Container[];
   readonly volumes?: readonly { readonly name: string; readonly hostPath?: { readonly path: string } }[];
 }
@@ -53,6 +54,7 @@ export interface Container {
   readonly command: readonly string[];
   readonly args: readonly string[];
   readonly env: readonly EnvironmentVariable[];
+  readonly volumeMounts?: readonly { readonly name: string; readonly mountPath: string }[];
 }
 
 interface EnvironmentVariable {

@@ -40,11 +40,10 @@ export function startAs(
   command: readonly string[] = program.command,
   flags: readonly string[] = [],
 ): Promise<MachineProcess> {
-  const { user, group, args, env } = program;
+  const { user, group, args } = program;
   const identity = [`--reuid=${user}`, `--regid=${group}`, "--clear-groups"];
   const restrictions = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"];
   return machine.spawn(name, "setpriv", [...identity, ...restrictions, ...command, ...args, ...flags], {
-    ...env,
     KUBERNETES_SERVICE_HOST: server.host,
     KUBERNETES_SERVICE_PORT: String(server.port),
   });

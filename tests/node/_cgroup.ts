@@ -1,5 +1,5 @@
 /** Control groups that are a machine's own, in one hierarchy for all controllers (version 2) or one for each (version 1). */
-import { existsSync, globSync, mkdirSync } from "node:fs";
+import { existsSync, globSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 
 const ROOT = "/sys/fs/cgroup";
@@ -11,7 +11,7 @@ export function cgroupPrefix(pid: number): string {
 
 /** Makes a group of this name at the top of every hierarchy. */
 export function makeCgroup(name: string): void {
-  for (const hierarchy of hierarchies()) mkdirSync(join(hierarchy, name), { recursive: true });
+  for (const path of cgroupPaths(name)) mkdirSync(path, { recursive: true });
 }
 
 /** Where groups of this name could be. */
@@ -22,4 +22,17 @@ export function cgroupPaths(name: string): readonly string[] {
 function hierarchies(): readonly string[] {
   const isHierarchy = (path: string): boolean => existsSync(join(path, "cgroup.procs"));
   return isHierarchy(ROOT) ? [ROOT] : globSync(`${ROOT}/*/`).filter(isHierarchy);
+}
+
+/** Removes a group with those inside it. @returns whether it is gone: one with processes stays. */
+export function removeCgroup(path: string): boolean {
+  const inside = globSync(`${path}/**/`).sort((a, b) => b.length - a.length);
+  for (const directory of [...inside, path]) {
+    try {
+      rmdirSync(directory);
+    } catch {
+      // In use still, or gone with one above.
+    }
+  }
+  return !existsSync(path);
 }

@@ -7,12 +7,11 @@ import type { KubeClient } from "../../src/lib/kube/client.ts";
 import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
 import { ADMIN_TOKEN, ApiServer } from "../cluster/_api_server.ts";
 import { type Kind, must, Pools, until } from "../cluster/_pools.ts";
-import { cgroupPrefix, makeCgroup } from "./_cgroup.ts";
+import { cgroupPaths, cgroupPrefix, makeCgroup, removeCgroup } from "./_cgroup.ts";
 import type { Controller } from "./_controller.ts";
 import { Deployment, POOL_NAMESPACE } from "./_deployment.ts";
 import { packImage } from "./_image.ts";
 import { PodInside } from "./_inside.ts";
-import { Manifests } from "./_manifests.ts";
 import { NETWORK_CRD, NETWORKS } from "./_multus.ts";
 import { BINDS, ClusterNode } from "./_node.ts";
 import { Pods } from "./_pods.ts";
@@ -98,6 +97,8 @@ export class Cluster {
     const { directory, reaper, image, deployment } = this.#ground;
     const cgroup = `${cgroupPrefix(process.pid)}${name}`;
     reaper.cgroup(cgroup);
+    // Of a group that was there before nothing is left, as after any start of a machine.
+    await until(() => cgroupPaths(cgroup).every(removeCgroup), `control group ${cgroup} is free`);
     makeCgroup(cgroup);
     const flags = this.#settings.ipamFlags ?? [];
     const node = await ClusterNode.start(
@@ -185,7 +186,7 @@ export class Cluster {
         return message !== undefined;
       },
       `node ${node} has the condition ${type}=${status} ${words}`,
-      () => `${JSON.stringify(last)}\n${this.node(node).kubelet.process.log}`,
+      () => `${JSON.stringify(last)}\n${this.node(node).kubelet.process.log.slice(-1500)}`,
       60_000,
     );
     return message ?? "";
@@ -222,14 +223,14 @@ async function layGround(controllerFlags: readonly string[]): Promise<Ground> {
   mkdirSync(images);
   let api: ApiServer | undefined;
   try {
-    const [image, manifests] = await Promise.all([packImage(images), Manifests.read()]);
+    const image = await packImage(images);
     const made = await Switch.start({ name: "switch", root: join(directory, "switch"), binds: BINDS }, reaper);
     // The latter lets the API server ask the webhook without a proxy for Services.
     const flags = ["--kubelet-preferred-address-types=InternalIP", "--enable-aggregator-routing=true"];
     api = await ApiServer.start({ address: made.hostAddress, parent: directory, flags });
     const ground = { directory, reaper, switch: made, api };
     const [deployment] = await Promise.all([
-      Deployment.apply({ ...ground, manifests, controllerFlags }),
+      Deployment.apply({ ...ground, controllerFlags }),
       installNetworks(api.client()),
     ]);
     return { ...ground, image, deployment };

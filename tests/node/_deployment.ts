@@ -3,14 +3,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { POOL_RESOURCES } from "../../src/lib/api/resources.ts";
 import type { KubeClient } from "../../src/lib/kube/client.ts";
-import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
+import type { Resource } from "../../src/lib/kube/object.ts";
 import type { ApiServer } from "../cluster/_api_server.ts";
 import { type CertificateFiles, makeCertificate } from "../cluster/_certificates.ts";
 import { API_VERSION, installCrds, must, until } from "../cluster/_pools.ts";
+import type { Manifest } from "../manifests.ts";
 import type { Account } from "./_account.ts";
 import { Controller } from "./_controller.ts";
 import { kubectl } from "./_kubectl.ts";
-import type { Manifests, Program } from "./_manifests.ts";
+import { CONTROLLERS, OBJECTS, type Program, programOf, webhooks } from "./_manifests.ts";
 import type { Reaper } from "./_reaper.ts";
 import type { Switch } from "./_switch.ts";
 
@@ -25,7 +26,6 @@ export interface DeploymentSettings {
   readonly reaper: Reaper;
   readonly switch: Switch;
   readonly api: ApiServer;
-  readonly manifests: Manifests;
   /** More flags of the controllers. */
   readonly controllerFlags: readonly string[];
 }
@@ -49,29 +49,29 @@ export class Deployment {
   /** Puts what our manifests have into the cluster; no program is started yet. */
   static async apply(settings: DeploymentSettings): Promise<Deployment> {
     const deployment = new Deployment(settings);
-    await Promise.all([installCrds(deployment.#client), deployment.#apply(settings.manifests.objects)]);
+    await Promise.all([installCrds(deployment.#client), deployment.#apply(OBJECTS)]);
     return deployment;
   }
 
   /** How a node's daemon is started. */
   async daemon(nodeName: string): Promise<{ readonly program: Program; readonly account: Account }> {
-    const program = this.#settings.manifests.program("DaemonSet", nodeName);
+    const program = programOf("daemon", nodeName);
     return { program, account: await this.#account(program) };
   }
 
   /** Starts as many controllers as are wanted, and waits until all are ready and the API server asks their webhook. */
-  async startControllers(count = this.#settings.manifests.controllers): Promise<void> {
+  async startControllers(count = CONTROLLERS): Promise<void> {
     await Promise.all(Array.from({ length: count }, () => this.startController()));
     if (count === 0) return;
-    await this.#apply(this.#settings.manifests.webhooks(this.#certificate.cert));
+    await this.#apply(webhooks(this.#certificate.cert));
     await this.#untilWebhookIsAsked();
   }
 
   /** Starts one more controller and waits until it is ready. */
   async startController(...flags: readonly string[]): Promise<Controller> {
-    const { directory, manifests, controllerFlags } = this.#settings;
+    const { directory, controllerFlags } = this.#settings;
     const name = `controller-${++this.#started}`;
-    const program = manifests.program("Deployment");
+    const program = programOf("controller");
     const controller = await Controller.start({
       ...this.#settings,
       name,
@@ -105,7 +105,7 @@ export class Deployment {
     return leader;
   }
 
-  async #apply(items: readonly KubeObject[]): Promise<void> {
+  async #apply(items: readonly Manifest[]): Promise<void> {
     const apply = ["--kubeconfig", this.#settings.api.kubeconfig, "apply", "--server-side", "--filename=-"];
     await kubectl(apply, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
   }

@@ -51,9 +51,9 @@ export class PodInside {
     return routes.flatMap(({ dst = "", gateway, dev = "" }) => (gateway === undefined ? [] : { dst, gateway, dev }));
   }
 
-  /** @throws with what ping says, unless the address answers. */
+  /** Waits until the address answers: any packet of a network may be lost. @throws with what ping says. */
   async ping(address: string): Promise<void> {
-    await this.#enter("ping", "-n", "-c", "1", "-W", "10", address);
+    await this.#enter("ping", "-n", "-c", "1", "-w", "20", address);
   }
 
   async #ip<Item>(...args: readonly string[]): Promise<readonly Item[]> {

@@ -1,14 +1,17 @@
 /** Brings a cluster up for people to play with, and takes it down when they are done. */
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Cluster, POOL_NAMESPACE } from "./_cluster.ts";
 import { KUBECTL } from "./_kubectl.ts";
-import { MASTER } from "./_switch.ts";
+import { defineNetwork, MACVLAN } from "./_networks.ts";
+import { manifest } from "./_pods.ts";
 
 console.log("The cluster comes up: one node, two pools, two networks, one pod.");
 const cluster = await Cluster.start({ nodes: ["n1"] });
 try {
   await fill();
-  console.log(instructions());
+  console.log(instructions(writeSecond()));
   await Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
   console.log("\nThe cluster is taken down.");
 } finally {
@@ -23,13 +26,20 @@ async function fill(): Promise<void> {
     ["flat", { poolName: "flat" }],
     ["routed", { poolName: "routed", poolType: "cidrpool" }],
   ] as const) {
-    const plugin = { type: "macvlan", master: MASTER, mode: "bridge" };
-    await cluster.defineNetwork(name, { cniVersion: "1.0.0", name, ...plugin, ipam: { type: "nv-ipam", ...ipam } });
+    await defineNetwork(cluster, name, MACVLAN, ipam);
   }
   await cluster.pods.run({ name: "first", node: "n1", networks: ["flat", "routed"] });
 }
 
-function instructions(): string {
+/** A pod that a user can create. @returns the file's path. */
+function writeSecond(): string {
+  const file = join(cluster.api.directory, "second.json");
+  const pod = manifest({ name: "second", node: "n1", networks: ["flat"] });
+  writeFileSync(file, `${JSON.stringify(pod, null, 2)}\n`);
+  return file;
+}
+
+function instructions(second: string): string {
   const { machine } = cluster.node("n1");
   return `
 In another terminal, as root:
@@ -40,7 +50,7 @@ In another terminal, as root:
   kubectl get pods -o wide
   kubectl get pod first -o yaml             # its annotation network-status
   kubectl exec first -- /bin/busybox ip address
-  kubectl get pod first -o json | sed 's/"first"/"second"/' | kubectl create -f -
+  kubectl create -f ${second}
   kubectl -n ${POOL_NAMESPACE} patch ippool flat --type=merge -p '{"spec":{"perNodeBlockSize":50}}'   # refused: blocks would move
 
   nsenter --target ${machine.pid} --all     # a shell on the node

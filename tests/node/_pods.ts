@@ -178,7 +178,8 @@ export function networkStatus(pod: Pod | undefined): readonly NetworkStatus[] {
   return text === undefined ? [] : (JSON.parse(text) as readonly NetworkStatus[]);
 }
 
-function manifest({ name, node, networks = [], forced = false }: PodSettings): unknown {
+/** The pod as its API object. */
+export function manifest({ name, node, networks = [], forced = false }: PodSettings): unknown {
   const chosen = networks.map((network) => (typeof network === "string" ? { name: network } : network));
   const annotations = chosen.length === 0 ? {} : { [NETWORKS_ANNOTATION]: JSON.stringify(chosen) };
   return {

@@ -1,8 +1,8 @@
 /** Reads a list of what was made from stdin; at its end, clears that away and exits with 0 when nothing of it is left. */
-import { existsSync, globSync, readFileSync, rmdirSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
-import { cgroupPaths } from "./_cgroup.ts";
+import { cgroupPaths, removeCgroup } from "./_cgroup.ts";
 
 /** How long processes get to end by themselves, and what they held to become free. */
 const LIMIT_MS = 20_000;
@@ -45,18 +45,6 @@ function beginning(pid: number): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function removeCgroup(path: string): boolean {
-  const inside = globSync(`${path}/**/`).sort((a, b) => b.length - a.length);
-  for (const directory of [...inside, path]) {
-    try {
-      rmdirSync(directory);
-    } catch {
-      // In use still, or gone with one above.
-    }
-  }
-  return !existsSync(path);
 }
 
 function removeDirectory(path: string): boolean {

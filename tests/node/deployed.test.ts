@@ -99,7 +99,7 @@ async function runPod(name: string, key: string): Promise<void> {
       nodeName: NODE,
       containers: containers.map((container) => ({
         ...container,
-        volumeMounts: [...((container as { volumeMounts?: object[] }).volumeMounts ?? []), mount],
+        volumeMounts: [...(container.volumeMounts ?? []), mount],
       })),
       volumes: [...volumes, { name: mount.name, projected: { sources, defaultMode: 0o644 } }],
     },
