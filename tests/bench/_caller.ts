@@ -86,6 +86,11 @@ export class Caller {
     });
   }
 
+  /** Bytes that the daemon has sent. */
+  get received(): number {
+    return this.#socket.bytesRead;
+  }
+
   close(): void {
     this.#waiting = undefined;
     this.#socket.destroy();

@@ -39,11 +39,24 @@ export function cpuMilliseconds(pid: number): number {
   return nanoseconds / 1e6;
 }
 
-/** Bytes that the process has dirtied in the page cache so far: what the disk has to take. */
+/**
+ * Bytes that the process has dirtied in the page cache so far. The disk takes whole blocks, so most of what a small commit costs
+ * is the rest of its block. Kernels that keep files in large folios (ext4 from Linux 6.16 on) count a whole folio for each
+ * block: the figure is then an upper bound, and depends on how many calls share a commit.
+ */
 export function bytesToDisk(pid: number): number {
-  const [, bytes] = /^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, "utf8")) ?? [];
-  if (bytes === undefined) throw new Error(`the kernel does not count what process ${pid} writes`);
-  return Number(bytes);
+  return bytes(pid, "write_bytes");
+}
+
+/** Bytes that the process has handed to write(2) and its like so far, to files and sockets. */
+export function bytesHandedOver(pid: number): number {
+  return bytes(pid, "wchar");
+}
+
+function bytes(pid: number, name: string): number {
+  const [, value] = new RegExp(`^${name}: (\\d+)$`, "m").exec(readFileSync(`/proc/${pid}/io`, "utf8")) ?? [];
+  if (value === undefined) throw new Error(`the kernel does not count what process ${pid} writes`);
+  return Number(value);
 }
 
 function kilobytes(file: string, name: string): number {
