@@ -21,10 +21,13 @@ test.after(() => server.remove());
 const METRICS_FLAG = "--metrics-bind-address=127.0.0.1:0";
 const SPEC = { subnet: "10.0.0.0/24", perNodeBlockSize: 4, gateway: "10.0.0.1" };
 
-/** Whatever they are asked for, they have something to show of it: an exposition of each role that has done some work. */
+/**
+ * Whatever they are asked for, they have something to show of it: an exposition of each role that has done some work, and that
+ * of standalone when its block is full and an ADD was refused.
+ */
 const exposed = await exposeAll();
 
-async function exposeAll(): Promise<Readonly<Record<Role, string>>> {
+async function exposeAll(): Promise<Readonly<Record<Role | "exhausted", string>>> {
   const pools = await Pools.inNewNamespace(client, "metrics");
   const { kubeconfig } = server;
   const { namespace } = pools;
@@ -47,9 +50,12 @@ async function exposeAll(): Promise<Readonly<Record<Role, string>>> {
     await node.start();
     assert.equal(await node.add("c1", { poolName: "pool1" }), ["10.0.0.2/24"]);
     await standalone.start();
-    const call = { command: "ADD", container: "c1", config: { ipam: { poolName: "pool1" } } };
-    const added = await standalone.cni(call);
+    const add = (container: string) =>
+      standalone.cni({ command: "ADD", container, config: { ipam: { poolName: "pool1" } } });
+    const added = await add("c1");
     assert.is(added.exit, 0, `${added.stdout}\n${standalone.log}`);
+    const well = await scrape(standalone.log);
+    for (const container of ["c2", "c3", "c4"]) await add(container);
     const deal = controller;
     let shown = "";
     await until(
@@ -60,7 +66,8 @@ async function exposeAll(): Promise<Readonly<Record<Role, string>>> {
       "the controller shows what it wrote",
       () => shown,
     );
-    return { controller: shown, node: await scrape(node.log), standalone: await scrape(standalone.log) };
+    const exhausted = await scrape(standalone.log);
+    return { controller: shown, node: await scrape(node.log), standalone: well, exhausted };
   } catch (error) {
     await server.remove();
     throw error;
@@ -129,6 +136,23 @@ const scrapes = ROLES.flatMap((role) =>
 
 test("where all is well no alert fires", () => {
   assert.equal(firing({ scrapes }, 3600), []);
+});
+
+/** The alerts that fire some minutes after a daemon's block was full and an ADD refused. */
+function firingAfter(minutes: number): string[] {
+  const full = 45;
+  const ofDaemon = Array.from({ length: full + minutes + 1 }, (_, minute) => ({
+    time: minute * 60,
+    labels: { job: "kube-system/nv-ipam-node", instance: "node-7" },
+    text: minute < full ? exposed.standalone : exposed.exhausted,
+  }));
+  const others = scrapes.filter(({ labels }) => labels.instance === "controller");
+  return firing({ scrapes: [...others, ...ofDaemon] }, (full + minutes) * 60).map(({ summary }) => summary);
+}
+
+test("where a block is full, one alert says that pods wait, and later one that the block is full", () => {
+  assert.equal(firingAfter(7), ["Pods at node-7 wait for addresses"]);
+  assert.equal(firingAfter(16), ["The block of IPPool pool1 at node-7 is full"]);
 });
 
 /** Panels that are empty where all is well. */

@@ -59,6 +59,7 @@ test("calls are counted by method and status, and what they wait for is timed", 
     const before = (await series(commits))[""] ?? 0;
     const allocated = (status: string) => `method="Allocate",code="${status}"`;
     assert.is((await series("nvipam_requests_total"))[allocated("ResourceExhausted")], 0);
+    assert.is((await series("nvipam_requests_total"))['method="Deallocate",code="Internal"'], 0);
     for (const container of ["c1", "c2", "c3"]) await client.allocate({ pools: ["pool1"], container });
     assert.is((await refusal(client.allocate({ pools: ["pool1"], container: "c4" }))).status, "RESOURCE_EXHAUSTED");
     await client.deallocate({ pools: ["pool1"], container: "c3" });

@@ -97,10 +97,13 @@ test("npm scripts that documents show exist", () => {
   for (const { page, line, words } of all) assert.ok(Object.hasOwn(scripts, words[0] ?? ""), `${page}: ${line}`);
 });
 
-test("scripts and programs of the project that documents show exist and can be run", () => {
+test("files of the project that documents show in commands exist, and scripts can be run", () => {
   const paths = pages.flatMap(({ path, text }) =>
     codeOf(text).flatMap((line) =>
-      [...line.matchAll(/(?<=^|\s|\.\/)(?:scripts|tests)\/[\w./-]*\w(?=\s|$)/g)].map(([file]) => ({ path, file })),
+      [...line.matchAll(/(?<=^|\s|\.\/)(?:charts|manifests|scripts|tests)\/[\w./-]*\w(?=\s|$)/g)].map(([file]) => ({
+        path,
+        file,
+      })),
     ),
   );
   assert.ok(paths.length > 10);

@@ -5,6 +5,7 @@ import type { StoreHealth, StoreStats } from "../journal/store.ts";
 import { Exposition } from "../observe/exposition.ts";
 import type { Ledger } from "../reservations/ledger.ts";
 import type { NodePool, PoolOnNode } from "../reservations/pool.ts";
+import { IPAMServiceDefinition } from "../rpc/generated/node.ts";
 import { OUTCOME_STATUSES, type Outcome } from "../rpc/server/unary.ts";
 import type { DaemonObserver } from "./open.ts";
 import type { PoolTable } from "./pool_table.ts";
@@ -59,6 +60,9 @@ export class DaemonMetrics implements DaemonObserver {
     );
     // The first failure is to be a step from 0 to 1, not a series that begins with 1.
     for (const code of OUTCOME_STATUSES) this.#requests.inc({ method: "Allocate", code }, 0);
+    for (const { name } of Object.values(IPAMServiceDefinition.methods)) {
+      this.#requests.inc({ method: name, code: "Internal" }, 0);
+    }
     this.#durations.zero({ method: "Allocate" });
     this.#commits = shown.histogram(
       {
