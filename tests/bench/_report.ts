@@ -2,7 +2,7 @@
 import type { Spread } from "./_statistics.ts";
 
 /** What numbers are counted in. */
-export type Unit = "ms" | "µs" | "s" | "MB" | "calls/s" | "bytes" | "writes" | "looks";
+export type Unit = "ms" | "µs" | "s" | "MB" | "%" | "calls/s" | "bytes" | "writes" | "looks";
 
 /** One number and what it was measured for. */
 export interface Row {

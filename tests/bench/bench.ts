@@ -62,6 +62,7 @@ const PARTS: Readonly<Record<string, Part>> = {
     title: "calls while stale reservations are looked for",
     run: async ({ cluster }) => (await import("./cleaner.ts")).cleaner(await cluster()),
   },
+  pods: { title: "pods on a real node", run: async () => (await import("./pods.ts")).pods() },
 };
 
 const USAGE = `Usage: npm run bench -- [--json FILE] [SECTION...]

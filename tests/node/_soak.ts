@@ -1,0 +1,191 @@
+/**
+ * Pods come and go at random while faults strike at random; then it is looked whether any address was held twice, or is left.
+ *
+ *     _soak.ts [--minutes N] [--seed N] [--pods N]
+ */
+import { BlockList } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { resident } from "../bench/_process.ts";
+import { median } from "../bench/_statistics.ts";
+import { must, until } from "../cluster/_pools.ts";
+import { type Random, seededRandom } from "../random.ts";
+import { Churn } from "./_churn.ts";
+import { Cluster } from "./_cluster.ts";
+import { apiAway, killContainerd, killDaemon, killLeader, loseStore, upgrade } from "./_faults.ts";
+import { BRIDGED, defineNetwork, MACVLAN } from "./_networks.ts";
+import { isRunning } from "./_pods.ts";
+import { agree, type Fault } from "./_wave.ts";
+import { Witness } from "./_witness.ts";
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "10" },
+    seed: { type: "string", default: String(Date.now() & 0x7fffffff) },
+    pods: { type: "string", default: "40" },
+  },
+});
+const minutes = Number(values.minutes);
+const seed = Number(values.seed);
+const pods = Number(values.pods);
+if (![minutes, seed, pods].every((number) => number > 0))
+  throw new Error("usage: soak [--minutes N] [--seed N] [--pods N]");
+
+/** The daemon of the second node is never restarted: what it keeps too long shows in its memory. */
+const NODES = ["n1", "n2"] as const;
+const TIGHT = Math.ceil(pods * 2.5);
+const ours = new BlockList();
+for (const network of ["10.10.0.0", "10.20.0.0"]) ours.addSubnet(network, 16);
+ours.addSubnet("fd10::", 64, "ipv6");
+/** More of the memory than at its first quarter, for what is only noise. */
+const MEMORY_BOUND = 1.2;
+
+const cluster = await Cluster.start({ nodes: NODES, controllers: 2 });
+const witnesses = [await Witness.of(cluster.node("n1"), ours), await Witness.of(cluster.node("n2"), ours)] as const;
+try {
+  await soak();
+} catch (error) {
+  console.log(`FAILED (--seed ${seed}): ${error instanceof Error ? error.stack : error}`);
+  process.exitCode = 1;
+} finally {
+  for (const witness of witnesses) witness.close();
+  await cluster.remove();
+}
+
+async function soak(): Promise<void> {
+  await define();
+  const networks = ["wide", "tight", "dual"] as const;
+  const churn = new Churn({ cluster, random: seededRandom("churn", seed), networks, nodes: NODES, pods });
+  const signal = AbortSignal.timeout(minutes * 60_000);
+  const survived = new Map<string, number>();
+  const [, , memory] = await Promise.all([
+    churn.run(signal),
+    strike(faultsOf(witnesses[0], seededRandom("faults", seed + 1)), survived, signal),
+    watchMemory(signal),
+  ]);
+  console.log("The time is over: every pod is to run, or to go.");
+  await untilSettled();
+  for (const witness of witnesses) await agree(cluster, witness);
+  await cluster.pods.remove(...cluster.pods.all.map(({ metadata }) => metadata.name));
+  for (const witness of witnesses) await agree(cluster, witness);
+  for (const witness of witnesses) await witness.judgeStore();
+  const { given } = await Witness.addresses(...witnesses);
+  const { made, replaced } = churn.counts;
+  console.log(
+    `${made} pods came and went, ${replaced} of them in the place of one of their name that was deleted by force.`,
+  );
+  console.log(`${given} addresses were given. None was held twice at any instant, none is left reserved.`);
+  for (const [what, times] of [...survived].sort(([, a], [, b]) => b - a))
+    console.log(`${String(times).padStart(5)} x ${what}`);
+  judgeMemory(memory);
+}
+
+async function define(): Promise<void> {
+  await cluster.definePool("IPPool", "wide", { subnet: "10.10.0.0/16", perNodeBlockSize: 1000 });
+  await cluster.definePool("IPPool", "tight", { subnet: "10.20.0.0/16", perNodeBlockSize: TIGHT });
+  await cluster.definePool("IPPool", "six", { subnet: "fd10::/64", perNodeBlockSize: 1000 });
+  await defineNetwork(cluster, "wide", MACVLAN, { poolName: "wide" });
+  await defineNetwork(cluster, "tight", BRIDGED, { poolName: "tight" });
+  await defineNetwork(cluster, "dual", BRIDGED, { poolName: "tight,six" });
+}
+
+/** What may happen: to the first node, and to the control plane. */
+function faultsOf(
+  witness: Witness,
+  random: Random,
+): readonly [random: Random, faults: Readonly<Record<string, Fault>>] {
+  const { node } = witness;
+  const pause = (mostMs: number): Promise<void> => delay(random.below(mostMs));
+  const hold = async ({ ipam }: typeof node): Promise<void> => {
+    ipam.process.signal("SIGSTOP");
+    await pause(8000);
+    ipam.process.signal("SIGCONT");
+  };
+  return [
+    random,
+    {
+      "the daemon is killed": () => killDaemon(node),
+      "the daemon is stopped for some seconds": async () => {
+        await node.ipam.process.end("SIGTERM");
+        await pause(8000);
+        await node.ipam.start();
+      },
+      "the daemon hangs for some seconds": () => hold(node),
+      "the daemon is upgraded": () => upgrade(node),
+      "the store is lost": () => witness.replaceStore(() => loseStore(node)),
+      "containerd is killed": () => killContainerd(node),
+      "kubelet is killed": async () => {
+        await node.kubelet.process.end("SIGKILL");
+        await node.kubelet.start();
+      },
+      "the controller that leads is killed": () => killLeader(cluster),
+      "the API server is away for some seconds": () => apiAway(cluster, random.below(30_000), () => Promise.resolve()),
+      "the API server hangs for some seconds": async () => {
+        cluster.api.signalApi("SIGSTOP");
+        await pause(10_000);
+        cluster.api.signalApi("SIGCONT");
+      },
+      "addresses in use are excluded for some seconds": async () => {
+        const exclusions = [{ startIP: "10.20.0.1", endIP: "10.20.0.10" }];
+        must(await cluster.pools.patch("IPPool", "tight", { spec: { exclusions } }));
+        await pause(5000);
+        must(await cluster.pools.patch("IPPool", "tight", { spec: { exclusions: null } }));
+      },
+    },
+  ];
+}
+
+/** One fault after the other, each as often as the others, in an order that chance makes. */
+async function strike(
+  [random, faults]: ReturnType<typeof faultsOf>,
+  survived: Map<string, number>,
+  signal: AbortSignal,
+): Promise<void> {
+  let left: string[] = [];
+  while (!signal.aborted) {
+    await delay(2000 + random.below(4000), undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return;
+    if (left.length === 0) left = Object.keys(faults);
+    const [what = ""] = left.splice(random.below(left.length), 1);
+    const began = performance.now();
+    console.log(`${new Date().toISOString()} ${what}`);
+    await faults[what]?.();
+    console.log(`${new Date().toISOString()} over after ${Math.round(performance.now() - began)} ms`);
+    survived.set(what, (survived.get(what) ?? 0) + 1);
+  }
+}
+
+/** Every pod runs, and those that were deleted are gone. */
+async function untilSettled(): Promise<void> {
+  const restless = () =>
+    cluster.pods.all.filter((pod) => !isRunning(pod) || pod.metadata.deletionTimestamp !== undefined);
+  await until(
+    () => restless().length === 0,
+    "every pod runs, or is gone",
+    () =>
+      restless()
+        .map(({ metadata, status }) => `${metadata.name}: ${JSON.stringify(status)}`)
+        .join("\n"),
+    180_000,
+  );
+}
+
+/** Megabytes of the daemon that is never restarted, every few seconds. */
+async function watchMemory(signal: AbortSignal): Promise<readonly number[]> {
+  const samples: number[] = [];
+  while (!signal.aborted) {
+    samples.push(resident(cluster.node("n2").ipam.process.pid).anonymous);
+    await delay(2000, undefined, { signal }).catch(() => undefined);
+  }
+  return samples;
+}
+
+function judgeMemory(samples: readonly number[]): void {
+  const quarter = Math.floor(samples.length / 4);
+  const before = median(samples.slice(quarter, 2 * quarter));
+  const after = median(samples.slice(-quarter));
+  console.log(
+    `Memory of the daemon that was not restarted: ${before.toFixed(1)} MB in the second quarter, ${after.toFixed(1)} MB in the last.`,
+  );
+  if (after > MEMORY_BOUND * before) throw new Error("the daemon's memory grows");
+}

@@ -1,0 +1,104 @@
+/** Everything that a daemon has written down about its reservations, record by record, also what it has removed since. */
+import { linkSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { formatAddress } from "../../src/lib/ip/address.ts";
+import { StoreFiles } from "../../src/lib/journal/files.ts";
+import { nodeDisk } from "../../src/lib/journal/node_disk.ts";
+import { recover } from "../../src/lib/journal/recovery.ts";
+import type { Change, Reservation } from "../../src/lib/reservations/reservation.ts";
+
+/** What was read of it. */
+export interface ReservationHistory {
+  /** Each record behind which an address was held twice, a sentence each. */
+  readonly doubles: readonly string[];
+  /** What could not be read: nothing may be. */
+  readonly losses: readonly string[];
+  /** How many reservations were made. */
+  readonly made: number;
+}
+
+/** How often it is looked which files are new, in milliseconds. Journals stay for much longer. */
+const EVERY_MS = 250;
+
+/**
+ * Keeps the store's files by hard links: the first snapshot, and every journal from then on. Where one is missed all the same,
+ * the numbers of the records have a gap, which counts as a loss.
+ */
+export class StoreHistory {
+  readonly #store: string;
+  readonly #kept: string;
+  readonly #timer: NodeJS.Timeout;
+
+  /** @param store path of the store file. Its files must be those of one store until `end`. */
+  constructor(store: string) {
+    this.#store = store;
+    this.#kept = mkdtempSync(join(dirname(store), "kept-"));
+    this.#keep();
+    this.#timer = setInterval(() => this.#keep(), EVERY_MS);
+  }
+
+  /** Looks no more. */
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Reads what was kept, and removes it. */
+  async end(): Promise<ReservationHistory> {
+    this.close();
+    this.#keep();
+    const held = new Held();
+    const read = await recover(nodeDisk, new StoreFiles(join(this.#kept, "store")), () => held);
+    rmSync(this.#kept, { recursive: true });
+    return { doubles: held.doubles, losses: read?.losses ?? ["there is no store"], made: held.made };
+  }
+
+  #keep(): void {
+    const names = readdirSync(dirname(this.#store));
+    const kept = new Set(readdirSync(this.#kept));
+    const isFirst = ![...kept].some((name) => name.includes(".snapshot."));
+    const [snapshot] = names.filter((name) => /\.snapshot\.\d+$/.test(name)).sort(byGeneration);
+    for (const name of names) {
+      const isWanted = /\.journal\.\d+$/.test(name) || (isFirst && name === snapshot);
+      if (isWanted && !kept.has(name)) linkSync(join(dirname(this.#store), name), join(this.#kept, name));
+    }
+  }
+}
+
+function byGeneration(a: string, b: string): number {
+  const [first = 0, second = 0] = [a, b].map((name) => Number(name.slice(name.lastIndexOf(".") + 1)));
+  return first - second;
+}
+
+/** Who holds which address after each record. */
+class Held {
+  readonly doubles: string[] = [];
+  made = 0;
+  readonly #holders = new Map<string, Set<string>>();
+
+  /** The changes of one record happen at once. */
+  apply(changes: readonly Change[]): void {
+    const touched = new Set<string>();
+    for (const change of changes) {
+      if (change.type !== "reserve" && change.type !== "release") continue;
+      const { reservation } = change;
+      for (const address of reservation.addresses.map(formatAddress)) {
+        const those = this.#holders.get(address) ?? new Set();
+        this.#holders.set(address, those);
+        touched.add(address);
+        if (change.type === "release") those.delete(nameOf(reservation));
+        else {
+          those.add(nameOf(reservation));
+          this.made++;
+        }
+      }
+    }
+    for (const address of touched) {
+      const those = this.#holders.get(address) ?? new Set();
+      if (those.size > 1) this.doubles.push(`${address} is held by ${[...those].join(" and ")}`);
+    }
+  }
+}
+
+function nameOf({ pool, containerID, ifname, createdAt }: Reservation): string {
+  return `${containerID} ${ifname} of ${pool.kind}/${pool.name} ${pool.uid} since ${createdAt}`;
+}

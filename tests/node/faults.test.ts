@@ -1,0 +1,196 @@
+/** What breaks while pods come up and go away: in the end every pod runs or is gone, and no address was ever held twice. */
+import { readFileSync } from "node:fs";
+import { BlockList } from "node:net";
+import { join } from "node:path";
+import { suite } from "uvu";
+import * as assert from "uvu/assert";
+import { must, until } from "../cluster/_pools.ts";
+import { Cluster } from "./_cluster.ts";
+import { apiAway, killContainerd, killDaemon, killLeader, loseStore, SmallDisk, upgrade } from "./_faults.ts";
+import { BRIDGED, defineNetwork, MACVLAN } from "./_networks.ts";
+import { agree, type Fault, Wave } from "./_wave.ts";
+import { Witness } from "./_witness.ts";
+
+/** scripts/node_tests asks for all of them. */
+const PODS = process.env.NODE_TESTS === "whole" ? 50 : 12;
+/** So few addresses for each node that each is soon given again. */
+const TIGHT = 3 * PODS;
+const NETWORKS = ["wide", "tight"];
+const ours = new BlockList();
+for (const network of ["10.10.0.0", "10.20.0.0"]) ours.addSubnet(network, 16);
+
+const cluster = await Cluster.start({ nodes: ["n1"], controllers: 2 });
+const node = cluster.node("n1");
+const test = suite("faults");
+let witness: Witness;
+test.after(async () => {
+  witness.close();
+  await cluster.remove();
+});
+
+test.before(async () => {
+  witness = await Witness.of(node, ours);
+  await cluster.definePool("IPPool", "wide", { subnet: "10.10.0.0/16", perNodeBlockSize: 1000 });
+  await cluster.definePool("IPPool", "tight", { subnet: "10.20.0.0/16", perNodeBlockSize: TIGHT });
+  await defineNetwork(cluster, "wide", MACVLAN, { poolName: "wide" });
+  await defineNetwork(cluster, "tight", BRIDGED, { poolName: "tight" });
+});
+
+let waves = 0;
+
+function newWave({ forced = false } = {}): Wave {
+  const prefix = `w${++waves}`;
+  const names = Array.from({ length: PODS }, (_, index) => `${prefix}-${index}`);
+  return new Wave({ cluster, witness, names, networks: NETWORKS, forced });
+}
+
+/** A test at whose end pods, reservations and kernel agree, and nothing was reserved twice at any instant. */
+function survives(what: string, run: () => Promise<void>): void {
+  test(what, async () => {
+    const started = performance.now();
+    try {
+      await run();
+      await agree(cluster, witness);
+    } catch (error) {
+      // The next one is not to suffer from this one's pods.
+      running = undefined;
+      await cluster.pods.remove(...cluster.pods.all.map(({ metadata }) => metadata.name));
+      throw error;
+    }
+    const { made } = await witness.judgeStore();
+    assert.ok(made >= PODS, `the store's history has ${made} reservations`);
+    console.log(`${what}: ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  });
+}
+
+/** The pods that run between two faults. */
+let running: Wave | undefined;
+
+/** The pods that run go, others come, and the fault strikes meanwhile. @returns those that run now. */
+async function turnOver(fault: Fault, next = newWave()): Promise<Wave> {
+  if (running === undefined) {
+    running = newWave();
+    await running.comesUp();
+  }
+  await running.givesWayTo(next, fault);
+  running = next;
+  return next;
+}
+
+const FAULTS: Readonly<Record<string, Fault>> = {
+  "the daemon is killed": () => killDaemon(node),
+  "containerd is killed": () => killContainerd(node),
+  "the controller that leads is killed": () => killLeader(cluster),
+  "the daemon is upgraded in place": () => upgrade(node),
+  "the API server is away for 30 seconds": () =>
+    apiAway(cluster, 30_000, async () => {
+      const client = node.ipam.client();
+      const who = { pools: ["wide"], container: "outage" };
+      assert.is((await client.allocate(who)).length, 1, "R12");
+      await client.deallocate(who);
+      client.close();
+    }),
+};
+
+for (const [what, fault] of Object.entries(FAULTS)) {
+  survives(`pods come and go while ${what}`, async () => {
+    await turnOver(fault);
+  });
+}
+
+survives("pods are deleted and created while the daemon is down", async () => {
+  const before = await turnOver(() => Promise.resolve());
+  const next = newWave();
+  await node.ipam.process.end("SIGKILL");
+  await Promise.all([before.delete(), next.create()]);
+  const log = join(node.machine.root, "var/log/nv-ipam-cni.log");
+  const lines = (): readonly string[] => readFileSync(log, "utf8").split("\n");
+  const known = lines().length;
+  const failures = (command: string): number =>
+    lines()
+      .slice(known)
+      .filter((line) => line.includes(`${command} failed`)).length;
+  await until(() => failures("ADD") > 0 && failures("DEL") > 0, "ADD and DEL fail", lines, 60_000);
+  await node.ipam.start();
+  await Promise.all([before.allGone(), next.allRun()]);
+  running = next;
+});
+
+survives("pods are deleted by force and created again with the same names", async () => {
+  const next = newWave({ forced: true });
+  await turnOver(() => next.recreate(), next);
+  await next.recreate();
+  await next.allRun();
+});
+
+survives("the store is removed under a stopped daemon while pods run", async () => {
+  await turnOver(() => Promise.resolve());
+  await agree(cluster, witness);
+  const before = await reserved();
+  await witness.replaceStore(() => loseStore(node));
+  assert.equal(await reserved(), before, "what the pods have is known again");
+  await turnOver(() => Promise.resolve());
+});
+
+survives("R5 a pool is edited and deleted while pods use it", async () => {
+  const { pools } = cluster;
+  const spec = { subnet: "10.20.0.0/16", perNodeBlockSize: TIGHT };
+  const blocks = await pools.blocks("IPPool", "tight");
+  const before = await turnOver(async () => {
+    const moved = await pools.replaceSpec("IPPool", "tight", { ...spec, perNodeBlockSize: PODS });
+    assert.match(moved.ok ? "it is accepted" : moved.error.message, /denied/);
+    const exclusions = [{ startIP: "10.20.0.1", endIP: `10.20.0.${PODS}` }];
+    must(await pools.replaceSpec("IPPool", "tight", { ...spec, exclusions }));
+  });
+  assert.equal(await pools.blocks("IPPool", "tight"), blocks);
+  must(await pools.replaceSpec("IPPool", "tight", spec));
+
+  must(await pools.delete("IPPool", "tight"));
+  const next = newWave();
+  await next.create();
+  await cluster.pods.untilEvent(next.names[0] ?? "", /FailedCreatePodSandBox.*tight/);
+  await cluster.definePool("IPPool", "tight", spec);
+  await next.allRun();
+  // Addresses of both pools of that name are held now.
+  await agree(cluster, witness);
+  await before.delete();
+  await before.allGone();
+  running = next;
+});
+
+survives("the last pods go, and nothing is reserved", async () => {
+  await turnOver(() => Promise.resolve());
+  await running?.delete();
+  await running?.allGone();
+  running = undefined;
+});
+
+survives(
+  "the disk of the store is full: nothing new comes, but pods can go; with space again, all goes on",
+  async () => {
+    const disk = await witness.replaceStore(() => SmallDisk.mount(node));
+    const before = newWave();
+    await before.comesUp();
+    assert.match(await disk.fill("wide"), /space/);
+    const next = newWave();
+    await next.create();
+    await cluster.pods.untilEvent(next.names[0] ?? "", /FailedCreatePodSandBox.*space/);
+    await before.delete();
+    await before.allGone();
+    await disk.clear();
+    await next.allRun();
+    await agree(cluster, witness);
+    await next.delete();
+    await next.allGone();
+    await agree(cluster, witness);
+  },
+);
+
+/** Who has which address, by the daemon's words. */
+async function reserved(): Promise<readonly string[]> {
+  return (await node.ipam.reservations())
+    .map(({ addresses, pod, containerID, ifname, pool }) => [addresses, pod?.uid, containerID, ifname, pool].join(" "))
+    .sort();
+}
+
+test.run();
