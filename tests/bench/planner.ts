@@ -36,12 +36,19 @@ const CASES = {
 } as const;
 type Case = keyof typeof CASES;
 
-/** The other case beside which each is measured. */
-const BESIDE: Partial<Record<Case, Case>> = {
-  "IPv4, blocks of 64 of a /8": "the same of a /12",
-  "the same of a /8, a million excluded": "IPv4, blocks of 64 of a /8",
-  "the same, 1,000 x 3 excluded": "IPv4, blocks of 64 of a /8",
-  "IPv6, a /64 each of a /16": "IPv6, a /64 each of a /48",
+/** The other case beside which each is measured. A thousand exclusions are read once, with the first plan, and cost what they cost. */
+const BESIDE: Readonly<Record<keyof Took, Partial<Record<Case, Case>>>> = {
+  first: {
+    "IPv4, blocks of 64 of a /8": "the same of a /12",
+    "the same of a /8, a million excluded": "IPv4, blocks of 64 of a /8",
+    "IPv6, a /64 each of a /16": "IPv6, a /64 each of a /48",
+  },
+  oneMore: {
+    "IPv4, blocks of 64 of a /8": "the same of a /12",
+    "the same of a /8, a million excluded": "IPv4, blocks of 64 of a /8",
+    "the same, 1,000 x 3 excluded": "IPv4, blocks of 64 of a /8",
+    "IPv6, a /64 each of a /16": "IPv6, a /64 each of a /48",
+  },
 };
 
 /** Milliseconds of a plan. */
@@ -66,7 +73,7 @@ export async function planner(): Promise<Row[]> {
       }),
     );
     const compared = names.flatMap((name): Row[] => {
-      const other = BESIDE[name];
+      const other = BESIDE[which][name];
       if (other === undefined) return [];
       const beside = { what: other, value: median(of(other)), ratio: pairedRatio(of(name), of(other)) };
       return [
