@@ -1,10 +1,13 @@
 /** The node daemon at a real API server: its start, its memory, and what changes cost it that concern other nodes. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { NodeDaemon } from "../cluster/_node.ts";
 import { must, type PoolJson, type Pools } from "../cluster/_pools.ts";
 import { allocate, callUntilServed, connectWhenServed } from "./_calls.ts";
 import type { Cluster } from "./_cluster.ts";
 import { makeDealtPools, putStatus } from "./_dealt_pools.ts";
+import { withExecutable } from "./_executables.ts";
 import { cpuMilliseconds, resident } from "./_process.ts";
 import type { Row } from "./_report.ts";
 import { median, pairedRatio } from "./_statistics.ts";
@@ -44,36 +47,66 @@ export async function node(cluster: Cluster): Promise<Row[]> {
   return rows;
 }
 
+/** Beside the starts, in turn: what an empty executable takes on this machine just now, and a list of the pools. */
 async function starts(cluster: Cluster, namespaces: readonly Pools[]): Promise<Row[]> {
-  const times = namespaces.map(() => ({ first: [] as number[], again: [] as number[] }));
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [index, namespace] of namespaces.entries()) {
-      const daemon = cluster.node(namespace, NODE);
-      times[index]?.first.push(await startMilliseconds(daemon));
-      await daemon.untilReady();
-      await daemon.end("SIGTERM");
-      times[index]?.again.push(await startMilliseconds(daemon));
-      await daemon.remove();
+  const times = namespaces.map(() => ({ again: [] as Start[], first: [] as Start[], list: [] as number[] }));
+  const empty: number[] = [];
+  await withExecutable("empty", async (program) => {
+    for (let round = 0; round < ROUNDS; round++) {
+      empty.push(await milliseconds(() => once(spawn(program), "exit")));
+      for (const [index, namespace] of namespaces.entries()) {
+        times[index]?.list.push(await milliseconds(() => namespace.all()));
+        const daemon = cluster.node(namespace, NODE);
+        times[index]?.first.push(await start(daemon));
+        await daemon.untilReady();
+        await daemon.end("SIGTERM");
+        times[index]?.again.push(await start(daemon));
+        await daemon.remove();
+      }
     }
-  }
-  const what = { first: "a node that has no store yet", again: "started again" } as const;
-  return (["again", "first"] as const).flatMap((which) =>
-    SIZES.map(({ pools, most }, index): Row => {
-      const label = `exec to the first ADD, ${pools} pools x ${NODES} nodes, ${what[which]}`;
-      return { what: label, value: median(times[index]?.[which] ?? []), unit: "ms", bound: { most } };
+  });
+  const kinds = { first: ", without a store", again: ", started again" } as const;
+  const rows = (["again", "first"] as const).flatMap((kind) =>
+    SIZES.flatMap(({ pools, most }, index): Row[] => {
+      const what = `exec to the first ADD, ${pools} pools x ${NODES} nodes${kinds[kind]}`;
+      const measured = times[index]?.[kind] ?? [];
+      return [
+        { what, value: median(measured.map(({ wall }) => wall)), unit: "ms", bound: { most } },
+        { what: `${what}, CPU`, value: median(measured.map(({ cpu }) => cpu)), unit: "ms" },
+      ];
     }),
   );
+  const lists = SIZES.map(
+    ({ pools }, index): Row => ({
+      what: `a list of the ${pools} pools by a script`,
+      value: median(times[index]?.list ?? []),
+      unit: "ms",
+    }),
+  );
+  return [...rows, ...lists, { what: "an empty executable, exec to exit", value: median(empty), unit: "ms" }];
+}
+
+/** Milliseconds. */
+interface Start {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+async function milliseconds(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
 }
 
 /** From exec to the first ADD that is answered. */
-async function startMilliseconds(daemon: NodeDaemon): Promise<number> {
+async function start(daemon: NodeDaemon): Promise<Start> {
   const began = performance.now();
   await daemon.spawn();
   const caller = await connectWhenServed(daemon.socket);
   await callUntilServed(caller, allocate("pool-0", "first"));
-  const took = performance.now() - began;
+  const wall = performance.now() - began;
   caller.close();
-  return took;
+  return { wall, cpu: cpuMilliseconds(daemon.pid) };
 }
 
 function memory(daemons: readonly NodeDaemon[]): Row[] {
