@@ -41,9 +41,19 @@ export interface PanelQuery {
   readonly unit: string;
 }
 
-const { panels }: { readonly panels: readonly Panel[] } = JSON.parse(
-  readFileSync(join(DIRECTORY, "dashboard.json"), "utf8"),
-);
+interface Dashboard {
+  readonly panels: readonly Panel[];
+  readonly templating: {
+    readonly list: readonly { readonly type: string; readonly query: { readonly query: string } }[];
+  };
+}
+
+const { panels, templating }: Dashboard = JSON.parse(readFileSync(join(DIRECTORY, "dashboard.json"), "utf8"));
+
+/** What the dashboard's variables ask for. */
+export function variableQueries(): readonly string[] {
+  return templating.list.filter(({ type }) => type === "query").map(({ query }) => query.query);
+}
 
 /** @param rateInterval what counters are looked at over. */
 export function panelQueries(rateInterval: string): readonly PanelQuery[] {

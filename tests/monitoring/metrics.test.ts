@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { documented, named } from "./_documented.ts";
-import { ALERTS, panelQueries } from "./_manifests.ts";
+import { ALERTS, panelQueries, variableQueries } from "./_manifests.ts";
 import { promql, type Selector } from "./_promql.ts";
 
 const test = suite("monitoring");
@@ -41,6 +41,17 @@ function faults({ metric, labels, matchers }: Selector): string[] {
 function partsOf(name: string): string[] {
   return ["_bucket", "_count", "_sum"].map((part) => `${name}${part}`);
 }
+
+test("variables of the dashboard ask for metrics and labels that are there", () => {
+  const queries = variableQueries();
+  assert.is(queries.length, 2);
+  for (const query of queries) {
+    const [, metrics = "", label = ""] = /^label_values\((.*), (\w+)\)$/.exec(query) ?? [];
+    const names = metrics.match(/nvipam_\w+/g) ?? [];
+    assert.ok(names.length > 0, query);
+    for (const metric of names) assert.equal(faults({ metric, labels: [label], matchers: [] }), [], query);
+  }
+});
 
 test("the legend of a panel names labels that its series have", () => {
   const shown = panelQueries("5m").map(({ title, legend }, index) => ({
