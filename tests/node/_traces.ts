@@ -5,8 +5,8 @@ import { cgroupPaths, cgroupPrefix } from "./_cgroup.ts";
 
 /** By what the traces of a cluster are known. */
 export interface Marks {
-  /** The process that brings it up. */
-  readonly pid: number;
+  /** Processes of which one brings it up. */
+  pids: readonly number[];
   /** Where its temporary files are. */
   readonly temporary: string;
 }
@@ -26,13 +26,13 @@ const SETTINGS = [
 ];
 
 /** Processes, mounts, links, control groups and files of a cluster that are still there, a sentence each. */
-export function traces({ pid, temporary }: Marks): readonly string[] {
+export function traces({ pids, temporary }: Marks): readonly string[] {
   const files = existsSync(temporary) ? readdirSync(temporary, { recursive: true }) : [];
   const links = JSON.parse(execFileSync("ip", ["-j", "link", "show"], { encoding: "utf8" })) as { ifname: string }[];
   return [
     ...processesWith(temporary),
-    ...links.filter(({ ifname }) => ifname === `nvt${pid}`).map(({ ifname }) => `link ${ifname}`),
-    ...globSync(cgroupPaths(`${cgroupPrefix(pid)}*`)).map((path) => `control group ${path}`),
+    ...links.filter(({ ifname }) => pids.some((pid) => ifname === `nvt${pid}`)).map(({ ifname }) => `link ${ifname}`),
+    ...globSync(pids.flatMap((pid) => cgroupPaths(`${cgroupPrefix(pid)}*`))).map((path) => `control group ${path}`),
     ...files.slice(0, 10).map((file) => `file ${String(file)}`),
   ];
 }

@@ -1,50 +1,56 @@
 /** A cluster leaves nothing behind on the machine, however its test ends. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmdirSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
+import { need } from "../_need.ts";
 import { until } from "../cluster/_pools.ts";
 import { seededRandom } from "../random.ts";
 import { type Marks, machineState, traces } from "./_traces.ts";
 
-const PROGRAM = join(import.meta.dirname, "_doomed.ts");
+need("script");
+const DOOMED = join(import.meta.dirname, "_doomed.ts");
+const PLAYGROUND = join(import.meta.dirname, "_playground.ts");
 const test = suite("traces");
 
 /** A cluster in a process of its own. */
 interface Doomed {
   readonly child: ChildProcess;
   readonly marks: Marks;
-  /** Waits until it says so. */
-  said(line: string): Promise<void>;
+  /** Waits until it says so. @returns all that it has said. */
+  said(line: string): Promise<readonly string[]>;
 }
 
 /** Starts one, lets it be ended, and demands that the machine is then as it was before. */
-async function leavesNothing(end: (doomed: Doomed) => Promise<void>): Promise<void> {
+async function leavesNothing(end: (doomed: Doomed) => Promise<void>, command = [DOOMED], program = process.execPath) {
   const before = machineState();
   const temporary = mkdtempSync(join(tmpdir(), "doomed-"));
-  const child = spawn(process.execPath, [PROGRAM], {
-    stdio: ["ignore", "pipe", "inherit"],
+  const child = spawn(program, command, {
+    stdio: ["pipe", "pipe", "inherit"],
     env: { ...process.env, TMPDIR: temporary },
   });
   const exit = once(child, "exit");
   const lines: string[] = [];
   createInterface({ input: child.stdout }).on("line", (line) => lines.push(line));
-  const marks = { pid: child.pid ?? -1, temporary };
-  const said = (line: string): Promise<void> =>
-    until(
+  const marks: Marks = { pids: [], temporary };
+  const said = async (line: string): Promise<readonly string[]> => {
+    await until(
       () => {
-        if (child.exitCode !== null) throw new Error(`the process ended before it said "${line}"`);
+        if (child.exitCode !== null) throw new Error(`the process ended before it said "${line}": ${lines.join("\n")}`);
         return lines.includes(line);
       },
       `it says "${line}"`,
-      () => lines,
+      () => lines.join("\n"),
       120_000,
     );
+    marks.pids = [child.pid ?? -1, ...childrenOf(child.pid ?? -1)];
+    return lines;
+  };
   try {
     await end({ child, marks, said });
     await Promise.race([exit, delay(60_000, undefined, { ref: false })]);
@@ -85,5 +91,44 @@ test("a cluster whose process is killed while it comes up leaves nothing behind"
     child.kill("SIGKILL");
   });
 });
+
+test("npm run cluster prints what works, and leaves nothing behind after Ctrl-C", () =>
+  leavesNothing(
+    async ({ child, said }) => {
+      const lines = await said("Ctrl-C takes everything down.");
+      // Indented lines are for a shell; those after nsenter for the shell that it starts.
+      const commands = lines.filter((line) => line.startsWith("  ")).join("\n");
+      const output = await shell(`shopt -s expand_aliases\n${commands}\n`);
+      for (const words of [
+        /^ippool\S*\/flat +10\.10\.0\.0\/16/m,
+        /^cidrpool\S*\/routed +fd10::\/48/m,
+        /^first +1\/1 +Running/m,
+        /network-status/,
+        /inet 10\.10\.0\.2\/16 .* net1/,
+        /inet6 fd10::2\/64/,
+        /^pod\/second created/m,
+        /admission webhook .* denied the request: .*would move blocks/,
+        /default\/first/,
+        /ADD network=flat/,
+      ]) {
+        assert.match(output, words, `${words} in what is printed:\n${output}`);
+      }
+      child.stdin?.write("\x03");
+    },
+    ["--quiet", "--flush", "--return", "--command", `exec ${process.execPath} ${PLAYGROUND}`, "/dev/null"],
+    "script",
+  ));
+
+function childrenOf(pid: number): readonly number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return children.trim().split(" ").map(Number);
+}
+
+/** What a user sees who types this. */
+async function shell(input: string): Promise<string> {
+  const child = spawn("bash", ["-c", "exec bash 2>&1"], { stdio: ["pipe", "pipe", "inherit"] });
+  child.stdin.end(input);
+  return (await child.stdout.setEncoding("utf8").toArray()).join("");
+}
 
 test.run();
