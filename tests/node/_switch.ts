@@ -37,8 +37,14 @@ export class Switch {
       await machine.run("ip", "link", "set", bridge, "up");
     }
     await machine.run("ip", "address", "add", `${made.#address(2)}/24`, "dev", "management");
-    for (const family of ["ipv4/ip_forward", "ipv6/conf/all/forwarding"]) {
-      await machine.run("sh", "-c", `echo 1 >/proc/sys/net/${family}`);
+    // A router that is silent about shorter ways: ping takes such a hint for an error.
+    for (const [setting, value] of Object.entries({
+      "ipv4/ip_forward": 1,
+      "ipv6/conf/all/forwarding": 1,
+      "ipv4/conf/all/send_redirects": 0,
+      "ipv4/conf/secondary/send_redirects": 0,
+    })) {
+      await machine.run("sh", "-c", `echo ${value} >/proc/sys/net/${setting}`);
     }
     const link = `nvt${process.pid}`;
     await made.#connect("management", link, process.pid);
