@@ -14,12 +14,12 @@ import { median, pairedRatio, type Spread } from "./_statistics.ts";
 
 const NODES = 5000;
 const JOINING = 100;
-const JOINING_ROUNDS = 3;
+const JOINING_ROUNDS = 2;
 /** Number of pools -> rounds, and what the Go original needed: seconds of CPU, megabytes (for 10 pools unknown: as for one). */
 const SIZES = [
   { pools: 1, rounds: 5, original: { cpu: 4.6, memory: 366 } },
-  { pools: 10, rounds: 5, original: { cpu: 9.5, memory: 366 } },
-  { pools: 50, rounds: 3, original: { cpu: 24, memory: 478 } },
+  { pools: 10, rounds: 3, original: { cpu: 9.5, memory: 366 } },
+  { pools: 50, rounds: 2, original: { cpu: 24, memory: 478 } },
 ] as const;
 /** Floors and milliseconds that completing may take. */
 const ALLOWED = { floors: 1.3, more: 500 };
