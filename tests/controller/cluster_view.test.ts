@@ -36,6 +36,7 @@ test("labels concern the pools that choose the node otherwise than before, a hea
   view.setNode({ name: "a", labels: { x: "1" } });
   const list = view.nodes();
   assert.equal(view.setNode({ name: "a", labels: { x: "1" } }), []);
+  assert.is(view.readNode({ name: "a", labels: { x: "1" } }), view.nodes()[0]);
   assert.is(view.nodes(), list);
   assert.equal(view.setNode({ name: "a", labels: { x: "2" } }), []);
   assert.equal(view.setNode({ name: "a", labels: { x: "2", use: "" } }), [CHOSEN]);

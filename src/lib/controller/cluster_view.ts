@@ -51,10 +51,16 @@ export class ClusterView {
     return this.#overlaps.get(key) ?? [];
   }
 
+  /** The node as it is known, if its labels are the same: a heartbeat then leaves nothing behind in memory. */
+  readNode(node: NodeInfo): NodeInfo {
+    const known = this.#nodes.get(node.name);
+    return known !== undefined && sameLabels(known.labels, node.labels) ? known : node;
+  }
+
   /** A node is there, or changed. A change of anything but labels concerns nobody. */
   setNode(node: NodeInfo): readonly string[] {
     const before = this.#nodes.get(node.name);
-    if (before !== undefined && sameLabels(before.labels, node.labels)) return [];
+    if (before !== undefined && this.readNode(node) === before) return [];
     this.#nodes.set(node.name, node);
     this.#nodeList = undefined;
     return this.#concernedBy(before, node);
@@ -162,6 +168,7 @@ function isNewer({ metadata: now }: PoolObject, { metadata: before }: PoolObject
 }
 
 function sameLabels(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>>): boolean {
+  if (a === b) return true;
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && a[key] === b[key]);
 }

@@ -177,7 +177,7 @@ export class Controller {
       metadataOnly: true,
       keep: ({ metadata: { name, resourceVersion, labels = {} } }) => ({
         metadata: metadataOf(name, resourceVersion),
-        node: { name, labels },
+        node: this.view.readNode({ name, labels }),
       }),
       observer: this.#observe("nodes"),
     });
