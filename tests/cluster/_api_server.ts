@@ -29,6 +29,8 @@ export interface ApiServerOptions {
   readonly users?: readonly TokenUser[];
   /** More flags of kube-apiserver, for example `--feature-gates=WatchList=false`. */
   readonly flags?: readonly string[];
+  /** Admission plugins that are off. Default: those that want what only a whole cluster has, or a word about each namespace. */
+  readonly withoutAdmission?: readonly string[];
   /** An address of this machine where others than itself reach kube-apiserver. Default: 127.0.0.1. */
   readonly address?: string;
   /** Where its directory is made. Default: among the temporary files. */
@@ -116,7 +118,7 @@ export class ApiServer {
       "--service-account-issuer=https://kubernetes.default.svc",
       `--service-account-key-file=${at("service-accounts.key")}`,
       `--service-account-signing-key-file=${at("service-accounts.key")}`,
-      "--disable-admission-plugins=ServiceAccount,PodSecurity",
+      `--disable-admission-plugins=${this.#options.withoutAdmission ?? ["ServiceAccount", "PodSecurity"]}`,
       "--profiling=false",
       ...(this.#options.flags ?? []),
     ]);

@@ -136,6 +136,19 @@ test("the schema describes each value, and knows no other", () => {
   assert.throws(() => template(["webhook.certificate=secret"]), /caBundle is needed/);
 });
 
+test("docs/install.md names values that there are", () => {
+  const schema = JSON.parse(readFileSync(join(CHART, "values.schema.json"), "utf8")) as Schema;
+  const text = readFileSync(join(CHART, "../../docs/install.md"), "utf8");
+  const named = [
+    ...text.matchAll(/`((?:image|crds|controller|node|cni|webhook|monitoring|openshift)(?:\.[A-Za-z]+)*)(?:\.\*)?`/g),
+  ];
+  assert.ok(named.length > 10);
+  for (const [, path = ""] of named) {
+    const found = path.split(".").reduce<Schema | undefined>((part, key) => part?.properties?.[key], schema);
+    assert.ok(found, path);
+  }
+});
+
 test("what users want to be different is", () => {
   const objects = template([
     "image.repository=registry.example.com/net/nv-ipam",

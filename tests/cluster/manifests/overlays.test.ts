@@ -28,7 +28,10 @@ const ORIGINAL = parseManifests(readFileSync(join(import.meta.dirname, "original
 const FIELDS = { "metadata.namespace": "network", "spec.nodeName": "n1" };
 const POOL = { namespace: "kube-system", name: "pool1" };
 
-const { server, client } = await startWith(installCertManagerKinds, { flags: ["--allow-privileged"] });
+const { server, client } = await startWith(installCertManagerKinds, {
+  flags: ["--allow-privileged"],
+  withoutAdmission: ["ServiceAccount"],
+});
 const kubectl = new Kubectl(server.kubeconfig);
 const test = suite("overlays");
 test.after(() => server.remove());
@@ -116,6 +119,26 @@ test("settings of one's own go over an overlay, the namespace into every text th
     assert.ok(JSON.stringify(objects).includes(part), part);
   }
   kubectl.apply([{ apiVersion: "v1", kind: "Namespace", metadata: { name: "network" } }, ...objects]);
+});
+
+test("the controller meets the Pod Security Standard restricted, the node daemon needs privileged for its host paths", () => {
+  const refusal = (key: string, standard: string): string => {
+    const labels = { "pod-security.kubernetes.io/enforce": standard };
+    kubectl.apply([{ apiVersion: "v1", kind: "Namespace", metadata: { name: standard, labels } }]);
+    const { spec } = pick<Workload>(overlay("openshift"), key).spec.template;
+    const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "pod", namespace: standard }, spec };
+    try {
+      kubectl.apply([pod], "server-side", "--dry-run=server");
+      return "";
+    } catch (error) {
+      return String(error);
+    }
+  };
+  assert.is(refusal("Deployment/nv-ipam-controller", "restricted"), "");
+  assert.is(refusal("DaemonSet/nv-ipam-node-ds", "privileged"), "");
+  const [, violations = ""] = refusal("DaemonSet/nv-ipam-node-ds", "baseline").split("violates PodSecurity");
+  assert.match(violations, /hostPath volumes .*seLinuxOptions/);
+  assert.not.match(violations, /privileged|capabilities|seccomp|hostNetwork/i);
 });
 
 test("the image has the version of the package", () => {
