@@ -1,6 +1,7 @@
 /**
- * Memory of the daemon, after a load of calls and started again. Pages of the executable count as resident too, and how many of
- * them do depends on the kernel. So a daemon without anything of ours, of the same kind of file, is measured beside it.
+ * Memory of the daemon without work, some seconds after a load of calls and after a start. Pages of the executable count as
+ * resident too, and how many of them do depends on the kernel. So a daemon without anything of ours, of the same kind of file, is
+ * measured beside it.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,7 +14,8 @@ import type { Member } from "./_fleet.ts";
 import { type Resident, resident } from "./_process.ts";
 import type { Row } from "./_report.ts";
 
-const SETTLE_MILLISECONDS = 2000;
+/** V8 gives memory back 8 s after a collection that the work itself made necessary. */
+const SETTLE_MILLISECONDS = 15_000;
 /** Megabytes that a bare daemon had when the bounds below were set. */
 const BARE = 81;
 /** Number of reservations -> megabytes. */

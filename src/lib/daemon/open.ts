@@ -65,8 +65,9 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<Result<Ope
   if (rebuilds && store.awaitsRebuild) store.ledger.beginRebuild();
   // From here on few objects stay, so V8 need not wait until those have doubled before it looks again.
   setFlagsFromString("--heap-growing-percent=50");
-  // What a burst of calls left is given back a second later instead of eight.
-  setFlagsFromString("--gc-memory-reducer-start-delay-ms=1000");
+  // What a burst of calls left is given back some seconds later. V8 would wait until little is allocated, by a measure that a
+  // daemon without work does not change.
+  setFlagsFromString("--memory-saver-mode");
   // What the server is made of takes long to load: whatever else the process waits for has been asked for by now.
   const { serve } = await import("./daemon.ts");
   const served = await serve({
