@@ -59,6 +59,7 @@ function wrongValue(values: Values): string | undefined {
   if (parseBindAddress(webhook) === undefined) {
     return `--webhook-bind-address=${webhook}: write :9443 or 127.0.0.1:9443`;
   }
+  if (values["leader-elect-namespace"] === "") return "--leader-elect-namespace: name the namespace of the Lease";
   return values["ippools-namespace"] === "" ? "--ippools-namespace: name the namespace of the pools" : undefined;
 }
 

@@ -64,8 +64,19 @@ const STATUSES: readonly unknown[] = [
   { appliedSpec: { subnet: "fd00::/64", perNodeBlockSize: 1, cidr: "fd00::/48", perNodeNetworkPrefix: 64 } },
 ];
 
+/** What no Node can be called, and what would be another request if it stood in a path or a selector. */
+const NO_NODES = ["", ".", "..", "a/b", "node-a?x=y", "node-a,spec.nodeName=node-b", "../pods", "%2e", "NODE-A"];
+
 /** Of the right types, which is all that a CRD without rules looks at. */
 const TYPED: readonly Json[] = [
+  {
+    allocations: NO_NODES.map((nodeName, i) => ({
+      nodeName,
+      startIP: `10.0.0.${i * 4 + 1}`,
+      endIP: `10.0.0.${i * 4 + 4}`,
+    })),
+  },
+  { allocations: NO_NODES.map((nodeName, i) => ({ nodeName, prefix: `10.0.${i}.0/24` })) },
   { allocations: [{}, { nodeName: "node-a" }, { nodeName: "node-a", startIP: "x", endIP: "", prefix: "x" }] },
   { released: [{}, { nodeName: "node-z", startIP: "10.0.0.1", endIP: "10.0.0.4", prefix: "10.0.0.0/24" }] },
   { conditions: [{}, { type: "Ready" }, { type: "Ready" }] },
@@ -167,7 +178,7 @@ async function withController(pools: Pools, tell: (controller: ControllerProcess
   }
 }
 
-/** Each pool says what it is, and nobody has lost a block to it. */
+/** Each pool says what it is, nobody has lost a block to it, and no block is one of a node that there cannot be. */
 function check(held: readonly Held[], pools: ReadonlyMap<string, PoolJson>): void {
   for (const { kind, name, keeps } of held) {
     const pool = pools.get(`${kind}/${name}`);
@@ -175,6 +186,11 @@ function check(held: readonly Held[], pools: ReadonlyMap<string, PoolJson>): voi
     const { conditions = [], allocations = [], observedGeneration } = pool?.status ?? {};
     assert.is(conditions.filter(({ type }) => type === "Ready").length, 1, what);
     assert.is(observedGeneration, pool?.metadata.generation, what);
+    for (const { nodeName } of allocations)
+      assert.ok(
+        NODES.some((node) => node === nodeName),
+        what,
+      );
     for (const entry of keeps ?? [])
       assert.ok(
         allocations.some((each) => sameBlock(each, entry)),

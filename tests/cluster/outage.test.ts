@@ -1,4 +1,4 @@
-/** An API server that goes away and comes back, as controllers and a node daemon live through it. */
+/** An API server that has no pools yet, goes away and comes back, as controllers and a node daemon live through it. */
 import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -6,7 +6,7 @@ import { ControllerProcess } from "./_controller.ts";
 import { NodeDaemon } from "./_node.ts";
 import { installCrds, must, Pools, startWith, until } from "./_pools.ts";
 
-const { server, client } = await startWith(installCrds);
+const { server, client } = await startWith(async () => undefined);
 const test = suite("outage");
 const controllers: ControllerProcess[] = [];
 const pools = await Pools.inNewNamespace(client, "outage");
@@ -34,12 +34,23 @@ async function leads(controller: ControllerProcess): Promise<boolean> {
   return (await controller.metric("nvipam_leader")) === 1;
 }
 
-test("before it, one controller leads and the daemon serves", async () => {
+test("before the CRDs are there controllers and daemon say so, and wait", async () => {
   await pools.addNode("node-a");
+  for (let i = 0; i < 2; i++) await spawnController();
+  await daemon.spawn();
+  for (const controller of controllers) {
+    const told = async () => /ippools.* not read yet: .*could not find/.test((await controller.probe("/readyz")).body);
+    await until(told, "the controller says so", () => controller.output);
+  }
+  await daemon.untilNotReady(/ippools.*could not find/);
+});
+
+test("before the outage one controller leads and the daemon serves", async () => {
+  await installCrds(client);
   must(await pools.create("IPPool", "pool1", { subnet: "10.0.0.0/24", perNodeBlockSize: 4 }));
-  for (let i = 0; i < 2; i++) await (await spawnController()).untilReady();
+  for (const controller of controllers) await controller.untilReady();
   await pools.untilBlocks("IPPool", "pool1", [A]);
-  await daemon.start();
+  await daemon.untilReady();
   assert.equal(await daemon.add("c1", IPAM), ["10.0.0.1/24"]);
 });
 

@@ -1,15 +1,18 @@
-/** Each right that controller and node daemon have, taken from them: what they say then, and what they go on doing. */
+/** Each right that controller and node daemon have, taken from them: what they say then, and what they go on doing; a token that rotates. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { Resource } from "../../src/lib/kube/object.ts";
+import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
 import { ControllerProcess } from "./_controller.ts";
 import { NodeDaemon } from "./_node.ts";
 import { installCrds, must, Pools, startWith, until } from "./_pools.ts";
 
 const RBAC = { group: "rbac.authorization.k8s.io", version: "v1" };
 const CLUSTER_ROLES: Resource = { ...RBAC, plural: "clusterroles" };
+const ACCOUNTS: Resource = { group: "", version: "v1", plural: "serviceaccounts" };
+const SECRETS: Resource = { group: "", version: "v1", plural: "secrets" };
 const BINDINGS: Resource = { ...RBAC, plural: "clusterrolebindings" };
 
 /** One right as `group/resource verb`. */
@@ -188,5 +191,43 @@ for (const one of NODE_GOES_ON) {
     });
   });
 }
+
+/** Writes a token of the service account that is good as long as the Secret of this name is there. */
+async function writeToken(file: string, namespace: string, secret: string): Promise<void> {
+  const object = { apiVersion: "v1", kind: "Secret", metadata: { name: secret } };
+  const { uid } = must(await client.create(SECRETS, namespace, object)).metadata;
+  const boundObjectRef = { apiVersion: "v1", kind: "Secret", name: secret, uid };
+  const asked = { apiVersion: "authentication.k8s.io/v1", kind: "TokenRequest", spec: { boundObjectRef } };
+  const tokens = { ...ACCOUNTS, plural: "serviceaccounts/controller/token" };
+  const made = must(await client.create<KubeObject & { status: { token: string } }>(tokens, namespace, asked));
+  writeFileSync(file, made.status.token, { mode: 0o600 });
+}
+
+test("a token that is replaced in its file is used before the former one is refused", async () => {
+  const pools = await Pools.inNewNamespace(client, "rotation");
+  const { namespace } = pools;
+  const account = { apiVersion: "v1", kind: "ServiceAccount", metadata: { name: "controller" } };
+  must(await client.create(ACCOUNTS, namespace, account));
+  await give(`system:serviceaccount:${namespace}:controller`, "all", CONTROLLER);
+  const tokenFile = join(server.directory, "token");
+  await writeToken(tokenFile, namespace, "first");
+  const kubeconfig = join(server.directory, "with-token-file");
+  const config = JSON.parse(server.config().exportConfig());
+  writeFileSync(kubeconfig, JSON.stringify({ ...config, users: [{ name: "user", user: { tokenFile } }] }));
+  const controller = await ControllerProcess.spawn({ kubeconfig, namespace });
+  try {
+    must(await pools.create("IPPool", "pool1", SPEC));
+    await pools.untilBlocks("IPPool", "pool1", BLOCK);
+    await writeToken(tokenFile, namespace, "second");
+    must(await client.delete(SECRETS, { namespace, name: "first" }));
+    // So long the API server believes a token that it has looked at.
+    await delay(11_000);
+    must(await pools.create("IPPool", "pool2", SPEC));
+    await pools.untilBlocks("IPPool", "pool2", BLOCK);
+    assert.not.match(controller.output, /nauthorized/);
+  } finally {
+    await controller.kill();
+  }
+});
 
 test.run();

@@ -321,6 +321,11 @@ test("a rest clock counts from when it first saw an entry, and forgets what is g
   clock.observe("uid", []);
   clock.observe("uid", [entry]);
   assert.is(clock.elapsedMs("uid", entry), 0);
+  now += 500;
+  clock.retain(new Set(["uid"]));
+  assert.is(clock.elapsedMs("uid", entry), 500);
+  clock.retain(new Set(["another uid"]));
+  assert.is(clock.elapsedMs("uid", entry), 0);
 });
 
 test.run();

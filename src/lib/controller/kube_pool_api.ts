@@ -1,4 +1,5 @@
 /** The controller's requests, made with a client of the Kubernetes API. */
+import { isNodeName } from "../api/node_name.ts";
 import { POOL_RESOURCES } from "../api/resources.ts";
 import type { NodeInfo } from "../api/selector.ts";
 import { type AnyPoolStatus, API_VERSION, type PoolObject } from "../api/types.ts";
@@ -28,6 +29,8 @@ export class KubePoolApi implements PoolApi {
   }
 
   async node(name: string, signal: AbortSignal): Promise<Result<NodeInfo | undefined, KubeError>> {
+    // A status may say anything, and no Node can be called so: it would be another request.
+    if (!isNodeName(name)) return ok(undefined);
     const node = await this.#client.get(NODES, { name }, { signal, timeoutMs: TIMEOUT_MS });
     if (node.ok) return ok({ name, labels: node.value.metadata.labels ?? {} });
     return node.error.code === "notFound" ? ok(undefined) : node;

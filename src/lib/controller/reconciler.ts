@@ -180,7 +180,9 @@ export class Reconciler {
 
   #forget(key: string): void {
     this.#memories.delete(key);
-    this.#pruned.retain(new Set(this.#options.view.pools().map(idOf)));
+    const present = new Set(this.#options.view.pools().map(idOf));
+    this.#pruned.retain(present);
+    this.#clock.retain(present);
   }
 }
 

@@ -110,6 +110,11 @@ export class RestClock {
     this.#firstSeen.set(pool, seen);
   }
 
+  /** Forgets pools that are no more. */
+  retain(pools: ReadonlySet<string>): void {
+    for (const pool of this.#firstSeen.keys()) if (!pools.has(pool)) this.#firstSeen.delete(pool);
+  }
+
   /** Milliseconds since the entry was first observed; 0 for one that was not. */
   elapsedMs(pool: string, entry: Released<Allocation>): number {
     const since = this.#firstSeen.get(pool)?.get(keyOf(entry));
