@@ -39,10 +39,11 @@ test("before the CRDs are there controllers and daemon say so, and wait", async 
   for (let i = 0; i < 2; i++) await spawnController();
   await daemon.spawn();
   for (const controller of controllers) {
-    const told = async () => /ippools.* not read yet: .*could not find/.test((await controller.probe("/readyz")).body);
+    const told = async () =>
+      /ippools.* not read yet: .*has no ippools: apply the CRD/.test((await controller.probe("/readyz")).body);
     await until(told, "the controller says so", () => controller.output);
   }
-  await daemon.untilNotReady(/ippools.*could not find/);
+  await daemon.untilNotReady(/ippools.*has no ippools: apply the CRD/);
 });
 
 test("before the outage one controller leads and the daemon serves", async () => {

@@ -37,8 +37,9 @@ export class WatchLog implements ReflectorObserver {
     this.#log.info("Read what there is", { resource: this.resource, count }, 1);
   }
 
-  failed(during: "list" | "watch", { code, message }: KubeError, waitMs: number): void {
+  failed(during: "list" | "watch", { code, message: told }: KubeError, waitMs: number): void {
     const { resource } = this;
+    const message = code === "notFound" ? `${told} (the API server has no ${resource}: apply the CRD)` : told;
     this.#failures++;
     // The query of a watch has another number each time.
     const words = message.replaceAll(/\d+/g, "");
