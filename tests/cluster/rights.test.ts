@@ -50,7 +50,7 @@ const forbidden = (verb: string, resource: string): RegExp =>
 
 /** Without these no block is dealt. */
 const CONTROLLER_STOPS: readonly Case[] = [
-  { without: "/nodes watch", says: forbidden("watch", "nodes") },
+  { without: "/nodes list", says: forbidden("list", "nodes") },
   { without: `${POOLS}/ippools watch`, says: forbidden("watch", "ippools") },
   { without: `${POOLS}/cidrpools watch`, says: forbidden("watch", "cidrpools") },
   { without: `${POOLS}/ippools/status update`, says: forbidden("update", "ippools/status") },
@@ -59,7 +59,7 @@ const CONTROLLER_STOPS: readonly Case[] = [
 ];
 /** Without these blocks are dealt all the same. */
 const CONTROLLER_GOES_ON: readonly Case[] = [
-  { without: "/nodes list" },
+  { without: "/nodes watch", says: forbidden("watch", "nodes") },
   { without: `${POOLS}/ippools list` },
   { without: `${POOLS}/cidrpools/status update`, says: forbidden("update", "cidrpools/status") },
   { without: "/events create", says: forbidden("create", "events") },
