@@ -186,6 +186,21 @@ scene(
   },
 );
 
+scene("R2 nodes keep their blocks though somebody wipes the status", async ({ pools, start }) => {
+  await pools.addNode("node-b");
+  await start();
+  must(await pools.create("IPPool", "pool1", SPEC));
+  await pools.untilBlocks("IPPool", "pool1", ["node-b 10.0.0.1-10.0.0.4"]);
+  await pools.addNode("node-a");
+  const dealt = ["node-a 10.0.0.5-10.0.0.8", "node-b 10.0.0.1-10.0.0.4"];
+  await pools.untilBlocks("IPPool", "pool1", dealt);
+  must(
+    await pools.patchStatus("IPPool", "pool1", { allocations: [], blocks: null, conditions: null, appliedSpec: null }),
+  );
+  await until(async () => (await pools.events()).includes("IPPool/pool1 Warning BlocksPutBack"), "an Event says so");
+  await pools.untilBlocks("IPPool", "pool1", dealt);
+});
+
 scene("R2 a pool that is deleted and made again is dealt anew", async ({ pools, start }) => {
   await pools.addNode("node-a");
   await start();

@@ -102,6 +102,16 @@ export class FakeCluster implements PoolApi {
     return this.tellPool(kind, name);
   }
 
+  /** Somebody else writes the pool's status, or takes it away. */
+  overwriteStatus(key: string, status: AnyPoolStatus | undefined): void {
+    const pool = this.#pools.get(key);
+    if (pool === undefined) throw new Error(`the test has no pool ${key}`);
+    if (status === undefined) delete pool.status;
+    else pool.status = status;
+    pool.version = ++this.#version;
+    this.tellPool(pool.kind, pool.metadata.name);
+  }
+
   removePool(kind: PoolKind, name: string): readonly string[] {
     this.#pools.delete(`${kind}/${name}`);
     return this.view.deletePool(kind, name);

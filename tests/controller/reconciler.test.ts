@@ -239,6 +239,69 @@ test("what was cut off is written as soon as the CRD may have room for it, once 
   assert.equal(cluster.reconciler.schemaMayHaveChanged("IPPool"), []);
 });
 
+/** Node-b came first, so that dealing anew would give the two each other's block. */
+async function dealtOutOfOrder(delayMs = 1000): Promise<FakeCluster> {
+  const cluster = clusterOf(["node-b"], delayMs);
+  await cluster.reconcile(KEY);
+  cluster.addNode("node-a");
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.blocks(KEY), OUT_OF_ORDER);
+  return cluster;
+}
+const OUT_OF_ORDER = ["node-a 10.0.0.5-10.0.0.8", "node-b 10.0.0.1-10.0.0.4"];
+
+for (const [what, status] of [
+  ["all of a status", undefined],
+  ["its blocks", { allocations: [] }],
+  ["one block", { allocations: [{ nodeName: "node-a", startIP: "10.0.0.5", endIP: "10.0.0.8" }] }],
+] as const) {
+  test(`R2 whoever takes ${what} away: nodes have what they had, it is told, and nothing loops`, async () => {
+    const cluster = await dealtOutOfOrder();
+    cluster.overwriteStatus(KEY, status);
+    await cluster.reconcile(KEY);
+    assert.equal(cluster.blocks(KEY), OUT_OF_ORDER);
+    assert.ok(cluster.events.includes(`${KEY} BlocksPutBack`));
+    const writes = puts(cluster);
+    await cluster.reconcile(KEY);
+    assert.is(puts(cluster), writes);
+  });
+}
+
+test("R7 rests that somebody takes away go on", async () => {
+  const cluster = await dealtOutOfOrder();
+  cluster.removeNode("node-b");
+  await cluster.reconcile(KEY);
+  const { allocations } = cluster.object(KEY).status ?? {};
+  cluster.overwriteStatus(KEY, { ...(allocations && { allocations }) });
+  await cluster.reconcile(KEY);
+  assert.is(cluster.object(KEY).status?.released?.length, 1);
+  cluster.addNode("node-c");
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.5-10.0.0.8", "node-c 10.0.0.9-10.0.0.12"]);
+});
+
+test("a block that somebody gives to a node in the place of another stays there, and the other one rests", async () => {
+  const cluster = await dealtOutOfOrder();
+  const moved = { nodeName: "node-b", startIP: "10.0.0.9", endIP: "10.0.0.12" };
+  const others = cluster.object(KEY).status?.allocations?.slice(0, 1) ?? [];
+  cluster.overwriteStatus(KEY, { allocations: [...others, moved] });
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.5-10.0.0.8", "node-b 10.0.0.9-10.0.0.12"]);
+  assert.equal(
+    cluster.object(KEY).status?.released?.map(({ nodeName }) => nodeName),
+    ["node-b"],
+  );
+});
+
+test("where blocks may move, what somebody takes out of a status stays out", async () => {
+  const cluster = await dealtOutOfOrder();
+  cluster.putPool("IPPool", "pool1", SPEC, { "nv-ipam.nvidia.com/allow-reallocation": "true" });
+  await cluster.reconcile(KEY);
+  cluster.overwriteStatus(KEY, { allocations: [] });
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.1-10.0.0.4", "node-b 10.0.0.5-10.0.0.8"]);
+});
+
 test("R6 pools that come to share addresses are looked at again, both of them", async () => {
   const cluster = clusterOf(["node-a"]);
   await cluster.reconcile(KEY);

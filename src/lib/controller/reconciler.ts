@@ -13,7 +13,7 @@ import type { ClusterView } from "./cluster_view.ts";
 import { NodeCheck } from "./node_check.ts";
 import { PodCheck } from "./pod_check.ts";
 import type { PoolApi } from "./pool_api.ts";
-import { PrunedStatus } from "./pruned_status.ts";
+import { StoredStatus } from "./stored_status.ts";
 
 /** What reconciling depends on. */
 export interface ReconcilerOptions {
@@ -49,7 +49,7 @@ export class Reconciler {
   readonly #clock: RestClock;
   readonly #nodes: NodeCheck;
   readonly #pods: PodCheck;
-  readonly #pruned = new PrunedStatus();
+  readonly #stored = new StoredStatus();
   readonly #memories = new Map<string, PlanMemory>();
   #toldPruned = false;
 
@@ -67,7 +67,7 @@ export class Reconciler {
 
   /** The schema of a kind may be another now. @returns the pools whose status lost members: they are to be tried again. */
   schemaMayHaveChanged(kind: PoolKind): readonly string[] {
-    const pools = this.#options.view.pools().filter((pool) => pool.kind === kind && this.#pruned.tryAgain(idOf(pool)));
+    const pools = this.#options.view.pools().filter((pool) => pool.kind === kind && this.#stored.tryAgain(idOf(pool)));
     return pools.map(poolKey);
   }
 
@@ -85,15 +85,20 @@ export class Reconciler {
       this.#forget(key);
       return ok(GONE);
     }
-    const pool = this.#pruned.restore(read);
+    const { pool, lost } = this.#stored.restore(read);
     this.#clock.observe(idOf(pool), pool.status?.released ?? []);
     const planned = await this.#plan(pool, signal);
     if (!planned.ok) return planned;
     const { changed, status, blocks, events, wakeAfterMs: againAfterMs } = planned.value;
-    if (!changed && !this.#pruned.isDue(idOf(pool))) return ok({ againAfterMs, outcome: "unchanged", concerned: [] });
+    if (!changed && lost === 0 && !this.#stored.isDue(idOf(pool))) {
+      this.#stored.keep(idOf(pool), pool.status ?? status);
+      return ok({ againAfterMs, outcome: "unchanged", concerned: [] });
+    }
 
     const written = await this.#write(pool, status, signal);
     if (!written.ok) return written;
+    // Only now is it sure that they were missing: the version that was planned from was the last one.
+    if (lost > 0) this.#tellLost(pool, lost);
     const { allocated, free, resting } = blocks;
     this.#options.log.info("Wrote a pool's status", { pool: key, allocated, free, resting });
     for (const event of events) this.#options.record(pool, event);
@@ -160,8 +165,7 @@ export class Reconciler {
       status,
     } as PoolObject);
     this.#clock.observe(id, status.released ?? []);
-    if (isPruned) this.#pruned.keep(id, status);
-    else this.#pruned.drop(id);
+    this.#stored.written(id, status, isPruned);
     if (isPruned && !this.#toldPruned) {
       log.warning(
         "The cluster's CRD keeps status.allocations only: which blocks rest and which spec is in force is known to this process alone; apply the CRDs of this version",
@@ -170,6 +174,12 @@ export class Reconciler {
     }
     this.#toldPruned ||= isPruned;
     return ok(concerned);
+  }
+
+  #tellLost(pool: PoolObject, count: number): void {
+    const message = `somebody took ${count} entries out of the status, which are put back: nodes may use their addresses`;
+    this.#options.log.warning("A pool's status lost entries; they are put back", { pool: poolKey(pool), count });
+    this.#options.record(pool, { type: "Warning", reason: "BlocksPutBack", message });
   }
 
   #memory(key: string): PlanMemory {
@@ -181,7 +191,7 @@ export class Reconciler {
   #forget(key: string): void {
     this.#memories.delete(key);
     const present = new Set(this.#options.view.pools().map(idOf));
-    this.#pruned.retain(present);
+    this.#stored.retain(present);
     this.#clock.retain(present);
   }
 }

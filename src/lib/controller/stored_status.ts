@@ -1,0 +1,94 @@
+/**
+ * Holds on to what a status said where it says less now, and not by our doing: the original's CRD knows status.allocations
+ * only, so that the API server cuts off the rest of what is written; and whoever edits, restores or replaces a status may
+ * take blocks out of it that nodes use.
+ */
+import { allowsReallocation } from "../api/in_force.ts";
+import type { Allocation, AnyPoolStatus, PoolObject } from "../api/types.ts";
+import { blockText } from "../planner/block_entry.ts";
+
+/** A pool as it is to be planned. */
+export interface Restored {
+  readonly pool: PoolObject;
+  /** How many entries others took out of its status, which are in it again. */
+  readonly lost: number;
+}
+
+interface Known {
+  readonly status: AnyPoolStatus;
+  /** Whether members were cut off when it was last written. */
+  readonly isPruned: boolean;
+  /** Whether it is to be written once more, though it has not changed. */
+  readonly isDue: boolean;
+}
+
+/** Statuses as this process knows them to be right, by the pool's UID. What they say lasts as long as this process. */
+export class StoredStatus {
+  readonly #known = new Map<string, Known>();
+
+  /** Remembers a status that was written, and whether members of it were cut off. */
+  written(uid: string, status: AnyPoolStatus, isPruned: boolean): void {
+    this.#known.set(uid, { status, isPruned, isDue: false });
+  }
+
+  /** Remembers a status that was found to be right. */
+  keep(uid: string, status: AnyPoolStatus): void {
+    this.#known.set(uid, { isPruned: false, isDue: false, ...this.#known.get(uid), status });
+  }
+
+  /** The schema may be another now. @returns whether something was cut off from this pool, which is to be tried again. */
+  tryAgain(uid: string): boolean {
+    const known = this.#known.get(uid);
+    if (!known?.isPruned) return false;
+    this.#known.set(uid, { ...known, isDue: true });
+    return true;
+  }
+
+  /** Whether the pool's status is to be written in any case. */
+  isDue(uid: string): boolean {
+    return this.#known.get(uid)?.isDue ?? false;
+  }
+
+  /**
+   * The pool with what its status has lost. Blocks that were given to another node, or another block in the place of one,
+   * stay as the API server says; so does everything where the pool is annotated so that blocks may move.
+   */
+  restore(pool: PoolObject): Restored {
+    const known = this.#known.get(pool.metadata.uid ?? "");
+    if (known === undefined) return { pool, lost: 0 };
+    const { allocations = [], released = [], ...rest } = known.status;
+    const status = pool.status ?? {};
+    const mayMove = allowsReallocation(pool.metadata);
+    const taken = mayMove ? [] : missing(allocations, status.allocations ?? []);
+    // status.blocks is in every status that the planner makes.
+    const isCut = known.isPruned && status.blocks === undefined;
+    const resting = isCut || !mayMove ? missing(released, status.released ?? []) : [];
+    const lost = taken.length + (isCut ? 0 : resting.length);
+    if (lost === 0 && !isCut) return { pool, lost };
+    const whole = {
+      ...(isCut && rest),
+      ...status,
+      appliedSpec: status.appliedSpec ?? rest.appliedSpec,
+      allocations: [...(status.allocations ?? []), ...taken],
+      released: [...(status.released ?? []), ...resting],
+    };
+    // The planner gave the status of the pool's kind.
+    return { pool: { ...pool, status: whole } as PoolObject, lost };
+  }
+
+  /** Forgets pools that are no more. */
+  retain(uids: ReadonlySet<string>): void {
+    for (const uid of this.#known.keys()) if (!uids.has(uid)) this.#known.delete(uid);
+  }
+}
+
+/** The entries whose node and block are not among those there are. */
+function missing<A extends Allocation>(entries: readonly A[], present: readonly A[]): readonly A[] {
+  if (entries === present || entries.length === 0) return [];
+  const texts = new Set(present.map(textOf));
+  return entries.filter((entry) => !texts.has(textOf(entry)));
+}
+
+function textOf(entry: Allocation): string {
+  return `${entry.nodeName} ${blockText(entry)}`;
+}
