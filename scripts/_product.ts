@@ -1,8 +1,12 @@
-/** What goes into the executable: the first script, the main script and the roles, these with their code caches. */
+/** What goes into the executable: the first script, the main script, the roles, these with their code caches, and licences. */
+import { gzipSync } from "node:zlib";
+import { LICENSES_ASSET } from "../src/modes/licenses.ts";
 import type { BuildInfo } from "../src/version.ts";
 import { bundleBoot, bundleMain, bundleRoles } from "./_bundle.ts";
+import { bundledNode, bundledPackages } from "./_bundled_packages.ts";
 import { makeCodeCache, type Source } from "./_code_cache.ts";
 import { NODE_OPTIONS, type Parts } from "./_executable.ts";
+import { licensesText } from "./_licenses.ts";
 import type { Architecture } from "./_node_binary.ts";
 
 /** Puts them together; names of assets that are no roles have a dot. @param roles by default all of src/modes */
@@ -23,6 +27,8 @@ export async function productParts(
     // Compiled code is for the machine that compiled it.
     assets.set(`${script.name}.cache`, arch === process.arch ? makeCodeCache(script, NODE_OPTIONS) : "");
   }
+  const licenses = licensesText(bundledNode(), await bundledPackages(info));
+  assets.set(LICENSES_ASSET, gzipSync(licenses, { level: 9 }));
   return { main: await bundleBoot(info), assets, arch };
 }
 

@@ -18,7 +18,8 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
 import type { BuildInfo } from "../src/version.ts";
-import { type BundledPackage, bundledNode, bundledPackages } from "./_bundled_packages.ts";
+import { bundledNode, bundledPackages } from "./_bundled_packages.ts";
+import { licensesText } from "./_licenses.ts";
 import { sbom } from "./_sbom.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -44,7 +45,7 @@ export async function writeRelease({ info, executables, kubectl, output }: Relea
   for (const [arch, path] of Object.entries(executables)) copyFileSync(path, join(output, `${name}-linux-${arch}`));
   const [node, packages] = [bundledNode(), await bundledPackages(info)];
   write(`${name}.cdx.json`, sbom(info, node, packages));
-  write("THIRD-PARTY-LICENSES.txt", licences(node, packages));
+  write("LICENSES.txt", licensesText(node, packages));
   for (const directory of ["manifests/crds", ...globSync("manifests/overlays/*", { cwd: ROOT }).sort()]) {
     write(`${name}-${basename(directory)}.yaml`, rendered(kubectl, directory));
   }
@@ -89,16 +90,6 @@ function chart(info: BuildInfo): Uint8Array {
     maxBuffer: 2 ** 26,
   });
   return gzipSync(tar, { level: 9 });
-}
-
-function licences(node: BundledPackage, packages: readonly BundledPackage[]): string {
-  const intro = "nv-ipam is made of its own code (Apache-2.0) and of what follows, with the licences of each.\n";
-  const line = "=".repeat(80);
-  const sections = [node, ...packages].map(
-    ({ name, version, licence, licenceText }) =>
-      `\n${line}\n${name} ${version}: ${licence}\n${line}\n\n${licenceText}\n`,
-  );
-  return intro + sections.join("");
 }
 
 function sha256(content: Uint8Array): string {

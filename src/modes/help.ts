@@ -6,6 +6,7 @@ const ROLES: Readonly<Record<string, string>> = {
   help: "show this, or with a command's name its flags",
   inspect: "show pools, reservations and what does not fit, from the running daemon or from its store",
   install: "copy this executable and its configuration to where the container runtime looks for CNI plugins",
+  licenses: "print the licences of everything that is in this executable",
   node: "serve the plugin on a node of a cluster: pools come from the API server",
   standalone: "serve the plugin on a single host: pools come from manifests in a directory",
   store: "work on a store while no daemon runs: export it for the original, verify it, repair it",

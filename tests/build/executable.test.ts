@@ -192,6 +192,14 @@ test("help with a command is that command's help", () => {
   assert.is(stdout, run(PRODUCT, ["install", "--help"]).stdout);
 });
 
+test("licenses prints those of the project, of Node, and of what is bundled", () => {
+  const { status, stdout } = run(PRODUCT, ["licenses"]);
+  assert.is(status, 0);
+  for (const part of ["Apache License", "OpenSSL, located at deps/openssl", "@grpc/grpc-js", "prom-client"]) {
+    assert.ok(stdout.includes(part), part);
+  }
+});
+
 for (const args of [["version"], ["--version"]]) {
   test(`${args} says version, commit and date in one line`, () => {
     const { status, stdout, stderr } = run(PRODUCT, args);

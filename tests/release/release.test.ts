@@ -97,7 +97,7 @@ test("docs/dependencies.md has a line for each package that it depends on", () =
 const ACCEPTED = new Set(["0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT"]);
 
 test("every package has a licence that allows it to be there, and its text comes along", () => {
-  const text = readFileSync(join(first, "THIRD-PARTY-LICENSES.txt"), "utf8");
+  const text = readFileSync(join(first, "LICENSES.txt"), "utf8");
   for (const { name, version, licenses } of components) {
     const [{ expression } = { expression: "none" }] = licenses ?? [];
     for (const licence of expression.split(/ AND /)) assert.ok(ACCEPTED.has(licence), `${name}: ${expression}`);
@@ -115,7 +115,7 @@ test("Node is in it, with what it is made of and all of their licences", () => {
   // Not libraries but interfaces and data, and libraries that this build of Node has without a version.
   const others = ["cldr", "modules", "napi", "nghttp3", "ngtcp2", "node", "tz", "unicode"];
   assert.equal([...inside.keys(), ...others].sort(), Object.keys(process.versions).sort());
-  const text = readFileSync(join(first, "THIRD-PARTY-LICENSES.txt"), "utf8");
+  const text = readFileSync(join(first, "LICENSES.txt"), "utf8");
   for (const part of ["V8, located at deps/v8", "OpenSSL, located at deps/openssl", "libuv, located at deps/uv"])
     assert.match(text, part);
 });
