@@ -53,8 +53,8 @@ const FLAGS = defineFlags({
   },
   namespace: {
     type: "string",
-    default: "default",
-    help: "The namespace of a pod that is named without one",
+    default: "",
+    help: "The namespace of a pod that is named without one. Default: that of the kubeconfig's context, else default",
     section,
     short: "n",
   },

@@ -1,6 +1,6 @@
 /** `nv-ipam inspect` and `kubectl nvipam` against a real API server with pools, nodes and pods. */
 import { execFile } from "node:child_process";
-import { mkdirSync, symlinkSync } from "node:fs";
+import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -294,6 +294,11 @@ test("kubectl nvipam shows the same", async () => {
   const pod = await kubectl("nvipam", "pod", "web", "--namespace", "shop");
   assert.match(pod.stdout, /^Pod shop\/web on a: Pending\n/);
   assert.is((await kubectl("nvipam", "check")).exit, 1);
+  const config = join(server.directory, "context.kubeconfig");
+  copyFileSync(server.kubeconfig, config);
+  await kubectl("config", `--kubeconfig=${config}`, "set-context", "--current", "--namespace=shop");
+  const usual = await kubectl("nvipam", "pod", "web", `--kubeconfig=${config}`);
+  assert.match(usual.stdout, /^Pod shop\/web on a: Pending\n/);
   const context = await kubectl("nvipam", "pools", "--context=none");
   assert.equal([context.exit, context.stdout], [1, ""]);
   assert.match(context.stderr, /^kubectl nvipam: .* has no context "none": it has /);
@@ -351,6 +356,26 @@ test("a user who may not see pods and nodes is told what is not known", async ()
     "pods may not be listed: which addresses are in use is not known",
   ]);
   assert.equal(items[0].addresses, { total: "16", excluded: "3", used: "", free: "" });
+});
+
+test("a user who may see the pools of one namespace only sees them where they usually are", async () => {
+  const config = join(server.directory, "nobody.kubeconfig");
+  await kubectl("delete", "clusterrolebinding", "pool-viewer");
+  const show = () => run(EXECUTABLE, ["inspect", "pools", "-o", "json", `--kubeconfig=${config}`, "--context=x"]);
+  const none = await show();
+  assert.equal([none.exit, none.stdout], [1, ""]);
+  assert.match(none.stderr, /is forbidden: .*; name the pools' namespace with --ippools-namespace\n$/);
+  await kubectl(
+    "create",
+    "rolebinding",
+    "pool-viewer",
+    "--clusterrole=pool-viewer",
+    "--user=nobody",
+    "-n",
+    "kube-system",
+  );
+  await until(async () => (await show()).exit === 0, "the right counts");
+  assert.is(JSON.parse((await show()).stdout).items.length, 2);
 });
 
 test("R2 R3 on a node the daemon tells its pods: what is not reserved is found", async () => {

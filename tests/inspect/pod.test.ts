@@ -1,7 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { podOnNode } from "../../src/lib/inspect/pod.ts";
+import { podInCluster, podOnNode } from "../../src/lib/inspect/pod.ts";
 import type { PodReport } from "../../src/lib/inspect/report.ts";
+import { clusterContent, pod } from "./_cluster.ts";
 import { nodeContent, pool, reservation } from "./_node.ts";
 import { schemaErrors } from "./_schema.ts";
 
@@ -58,5 +59,30 @@ test("a pod that the node does not know is an error that says where else to look
     /^node-1 knows no pod default\/other; if it is on another node, give --kubeconfig$/,
   );
 });
+
+/** Why a pod on node a that asks for these addresses of pool1 has none. */
+function refusal(...ips: readonly string[]): string {
+  const waits = pod("waits", "a", []);
+  const selection = { namespace: "shop", name: "net-a", ifname: "net1", ips, cniArgs: {} };
+  const ipam = { type: "nv-ipam", poolKind: "IPPool", pools: ["pool1"] } as const;
+  const networks = [{ selection, ipam, problem: "" }];
+  const content = clusterContent({ pods: [waits, pod("web", "b", ["10.0.0.10"])] });
+  const report = podInCluster(content, { pod: waits, networks, events: [], daemonReady: true });
+  assert.is(schemaErrors(JSON.parse(JSON.stringify(report))), "");
+  return report.interfaces[0]?.pools[0]?.problem ?? "";
+}
+
+const refusals: readonly [ips: readonly string[], why: string][] = [
+  [[], "no address yet"],
+  [["10.0.0.7/24"], "no address yet"],
+  [["10.0.0.10/24"], "it asks for 10.0.0.10, which pod shop/web interface net1 on b has"],
+  [["10.0.0.11"], "it asks for 10.0.0.11, which lies in the block of b and is not excluded there"],
+  [["10.0.0.0"], "it asks for 10.0.0.0, the network address"],
+  [["fd00::1", "10.0.0.255"], "it asks for 10.0.0.255, the broadcast address"],
+];
+for (const [ips, why] of refusals) {
+  test(`R10 a pod that asks for ${ips.join(" and ") || "nothing by name"} is told: ${why}`, () =>
+    assert.is(refusal(...ips), why));
+}
 
 test.run();

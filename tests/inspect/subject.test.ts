@@ -31,6 +31,11 @@ for (const [[what, name], expected] of subjects) {
   });
 }
 
+test("a pod that is named without a namespace is in the usual one, and an empty namespace is none", () => {
+  assert.equal(readSubject("pod", "web-0", ""), { ok: true, value: { type: "pod", namespace: "", name: "web-0" } });
+  assert.is(readSubject("pod", "/web-0", "").ok, false);
+});
+
 const nothing: Given = { daemonSocket: "", storeFile: "", kubeconfig: "", context: "" };
 const daemon: Origin = { type: "daemon", target: "unix:///var/lib/cni/nv-ipam/daemon.sock" };
 const store: Origin = { type: "store", storeFile: "/var/lib/cni/nv-ipam/store" };

@@ -24,6 +24,8 @@ export const NETWORKS: Resource = {
   plural: "network-attachment-definitions",
 };
 const NODES: Resource = { group: "", version: "v1", plural: "nodes" };
+/** Where pools are as a rule, for users who may not look everywhere. */
+const USUAL_NAMESPACE = "kube-system";
 /** Pools a page: each may hold the blocks of thousands of nodes. */
 const POOL_PAGE = 10;
 const UNFINISHED = "status.phase!=Succeeded,status.phase!=Failed";
@@ -50,9 +52,11 @@ export interface NetworkObject extends KubeObject {
   readonly spec?: { readonly config?: unknown };
 }
 
+type Lister = Pick<KubeClient, "list" | "server">;
+
 /** Reads a cluster. @returns why there is nothing to look at, in a sentence. */
 export async function readCluster(
-  client: KubeClient,
+  client: Lister,
   { namespace, pods: whose }: ClusterRequest,
 ): Promise<Result<ClusterContent, string>> {
   const notes: string[] = [];
@@ -90,7 +94,7 @@ interface PoolsRead {
   readonly notes: readonly string[];
 }
 
-async function readPools(client: KubeClient, namespace: string): Promise<Result<PoolsRead, string>> {
+async function readPools(client: Lister, namespace: string): Promise<Result<PoolsRead, string>> {
   const pools: PoolObject[] = [];
   const notes: string[] = [];
   const lists = await Promise.all(
@@ -106,9 +110,10 @@ async function readPools(client: KubeClient, namespace: string): Promise<Result<
     if (list.ok) pools.push(...list.value.filter((pool) => pool !== undefined));
     else if (list.error.code === "notFound")
       notes.push(`the cluster does not know ${POOL_KINDS[index]}s: their CRD is not there`);
-    else if (list.error.code === "forbidden" && namespace === "")
-      return fail(`${list.error.message}; name the pools' namespace with --ippools-namespace`);
-    else return fail(list.error.message);
+    else if (list.error.code === "forbidden" && namespace === "") {
+      const usual = await readPools(client, USUAL_NAMESPACE);
+      return usual.ok ? usual : fail(`${usual.error}; name the pools' namespace with --ippools-namespace`);
+    } else return fail(list.error.message);
   }
   if (notes.length === POOL_KINDS.length)
     return fail(`${client.server} does not know IPPools and CIDRPools: the CRDs are not there`);
@@ -147,7 +152,7 @@ export function keepPod({ metadata, spec, status }: PodObject): Pod {
 }
 
 /** The networks' definitions; undefined where there are none to be read: then addresses are told by their pools' ranges alone. */
-async function readNetworks(client: KubeClient): Promise<ReadonlyMap<string, NetworkIpam> | undefined> {
+async function readNetworks(client: Lister): Promise<ReadonlyMap<string, NetworkIpam> | undefined> {
   const read = await listAll<NetworkObject, readonly [string, NetworkIpam]>(client, NETWORKS, {
     keep: ({ metadata: { namespace, name }, spec }) => [`${namespace}/${name}`, readNetworkIpam(spec?.config, name)],
   });

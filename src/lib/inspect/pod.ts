@@ -2,11 +2,12 @@
 import type { NetworkStatus } from "../api/network_status.ts";
 import { PLUGIN_NAME } from "../cni/install.ts";
 import { closest } from "../flags/closest.ts";
-import { formatAddress } from "../ip/address.ts";
+import { formatAddress, parseAddress, sameAddress } from "../ip/address.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { PodView } from "../rpc/generated/daemon.ts";
+import { podText } from "./check_claims.ts";
 import { isInBlock, poolText } from "./check_node.ts";
-import { type Claim, type ReadyCluster, readyCluster } from "./cluster_pools.ts";
+import { type Claim, type ClusterPool, type ReadyCluster, readyCluster } from "./cluster_pools.ts";
 import type { AskedNetwork, ClusterContent, NodeContent, Pod, PodDetails } from "./content.ts";
 import { itemOnNode } from "./pools.ts";
 import { head, NO_COUNTS, type PodInterface, type PodPool, type PodReport, type PoolItem } from "./report.ts";
@@ -124,7 +125,9 @@ function interfaceInCluster(
   const common = { ifname, network: `${selection.namespace}/${selection.name}`, requested };
   const claims = claimsOf(pod, ifname, cluster);
   if (ipam?.type === PLUGIN_NAME) {
-    const pools = ipam.pools.map((name): PodPool => poolInCluster(name, ipam.poolKind, claims, pod.node, cluster));
+    const pools = ipam.pools.map(
+      (name): PodPool => poolInCluster({ name, poolKind: ipam.poolKind, requested }, claims, pod.node, cluster),
+    );
     return { ...common, ipam: ipam.type, pools, problem };
   }
   const others = `its addresses come from ${ipam?.type || "no IPAM plugin"}, not from nv-ipam`;
@@ -146,44 +149,71 @@ function claimsOf(pod: Pod, ifname: string, { claims }: ReadyCluster): readonly 
 function poolsShown(claims: readonly Claim[], cluster: ReadyCluster): readonly PodPool[] {
   return [...Map.groupBy(claims, ({ pool }) => pool)].map(([{ object }, ofPool]) => {
     const [{ pod } = { pod: { node: "" } }] = ofPool;
-    return poolInCluster(object.metadata.name, object.kind, ofPool, pod.node, cluster);
+    const want = { name: object.metadata.name, poolKind: object.kind, requested: [] };
+    return poolInCluster(want, ofPool, pod.node, cluster);
   });
 }
 
-function poolInCluster(
-  name: string,
-  poolKind: "IPPool" | "CIDRPool",
-  claims: readonly Claim[],
-  node: string,
-  cluster: ReadyCluster,
-): PodPool {
+function poolInCluster(want: Wanted, claims: readonly Claim[], node: string, cluster: ReadyCluster): PodPool {
+  const { name, poolKind, requested } = want;
   const pool = cluster.pools.find(({ key }) => key === `${poolKind}/${name}`);
-  const unknown = {
+  const held = claims.filter((claim) => claim.pool === pool);
+  const addresses = [...new Set(held.map(({ address }) => formatAddress(address)))];
+  const facts = {
     pool: name,
     poolKind,
-    addresses: [],
+    addresses,
     block: null,
     counts: NO_COUNTS,
     reserved: "unknown",
     ...NOT_HELD,
   } as const;
-  if (pool === undefined) {
-    const near = closest(
-      name,
-      cluster.pools.filter(({ object }) => object.kind === poolKind).map(({ object }) => object.metadata.name),
-    );
-    const other = cluster.pools.find(({ object }) => object.metadata.name === name);
-    const hint =
-      other !== undefined ? `, but ${other.key}: set poolType` : near === undefined ? "" : `; did you mean ${near}?`;
-    return { ...unknown, problem: `there is no ${poolKind} ${name}${hint}` };
-  }
-  const held = claims.filter((claim) => claim.pool === pool);
-  const addresses = [...new Set(held.map(({ address }) => formatAddress(address)))];
-  if (node === "") return { ...unknown, addresses, problem: "" };
+  if (pool === undefined) return { ...facts, problem: whyNoPool(want, cluster) };
+  if (node === "") return { ...facts, problem: "" };
   const item = itemOnNode(pool, node, cluster);
-  const facts = { ...unknown, ...poolFacts(item, item), addresses };
-  if (addresses.length > 0 || item.problem !== "") return { ...facts, problem: item.problem };
-  const isFull = item.addresses.free === "0";
-  const problem = isFull ? `no free address in ${node}'s block: all usable ones are shown by pods` : "no address yet";
-  return { ...facts, problem };
+  const isServed = addresses.length > 0 || item.problem !== "";
+  const problem = isServed ? item.problem : whyNoAddress(pool, item, requested, node, cluster);
+  return { ...facts, ...poolFacts(item, item), problem };
+}
+
+/** A pool that an interface is to have an address of. */
+interface Wanted {
+  readonly name: string;
+  readonly poolKind: "IPPool" | "CIDRPool";
+  /** Addresses asked for by name. */
+  readonly requested: readonly string[];
+}
+
+function whyNoPool({ name, poolKind }: Wanted, { pools }: ReadyCluster): string {
+  const missing = `there is no ${poolKind} ${name}`;
+  const other = pools.find(({ object }) => object.metadata.name === name);
+  if (other !== undefined) return `${missing}, but ${other.key}: set poolType`;
+  const names = pools.filter(({ object }) => object.kind === poolKind).map(({ object }) => object.metadata.name);
+  const near = closest(name, names);
+  return near === undefined ? missing : `${missing}; did you mean ${near}?`;
+}
+
+/** The same rules by which a daemon refuses, as far as they can be told from here. */
+function whyNoAddress(
+  pool: ClusterPool,
+  item: PoolItem,
+  requested: readonly string[],
+  node: string,
+  { claims }: ReadyCluster,
+): string {
+  const asked = requested
+    .flatMap((text) => parseAddress(text.split("/", 1)[0] ?? "") ?? [])
+    .filter((each) => pool.covers(each));
+  for (const address of asked) {
+    const text = formatAddress(address);
+    const holder = claims.find((claim) => claim.pool === pool && sameAddress(claim.address, address));
+    if (holder !== undefined) return `it asks for ${text}, which ${podText(holder)} has`;
+    const block = pool.withAddress(address);
+    const roles = pool.blocks?.roles(address, block) ?? [];
+    if (roles.includes("network") || roles.includes("broadcast")) return `it asks for ${text}, the ${roles[0]} address`;
+    if (block !== undefined && block.nodeName !== node && roles.length === 0)
+      return `it asks for ${text}, which lies in the block of ${block.nodeName} and is not excluded there`;
+  }
+  const isFull = asked.length === 0 && item.addresses.free === "0";
+  return isFull ? `no free address in ${node}'s block: all usable ones are shown by pods` : "no address yet";
 }

@@ -78,7 +78,7 @@ export class Reader {
     const { subject, now } = this.#options;
     switch (subject.type) {
       case "pod":
-        return podOnNode(content, subject.namespace, subject.name);
+        return podOnNode(content, subject.namespace || "default", subject.name);
       case "ip": {
         const { address } = subject;
         const views = target === undefined ? ok(undefined) : await describeAtDaemon(target, formatAddress(address));
@@ -129,7 +129,7 @@ export class Reader {
     const cluster = await import("./from_cluster.ts");
     if (subject.type === "pod") {
       const [{ readPod }, { podInCluster }] = [await import("./from_pod.ts"), await import("./pod.ts")];
-      const pod = await readPod(client, subject.namespace, subject.name);
+      const pod = await readPod(client, subject.namespace || client.namespace, subject.name);
       if (!pod.ok) return pod;
       const around = await cluster.readCluster(client, { namespace, pods: { node: pod.value.pod.node } });
       return around.ok ? ok(podInCluster(around.value, pod.value)) : around;

@@ -9,6 +9,7 @@ export type Subject =
   | { readonly type: "pools" | "reservations" | "check" | "migration" | "store" }
   /** `name` may be "": the daemon's own. */
   | { readonly type: "node"; readonly name: string }
+  /** `namespace` may be "": the usual one. */
   | { readonly type: "pod"; readonly namespace: string; readonly name: string }
   | { readonly type: "ip"; readonly address: Address };
 
@@ -21,7 +22,7 @@ export const SUBJECTS = "pools, node [NAME], pod [NAMESPACE/]NAME, ip ADDRESS, r
 /**
  * Reads the arguments of the command.
  *
- * @param podNamespace where a pod is that is named without its namespace.
+ * @param podNamespace where a pod is that is named without its namespace; "" for the usual one.
  * @returns a sentence that says what to write instead.
  */
 export function readSubject(what: string, name: string, podNamespace: string): Result<Subject, string> {
@@ -54,6 +55,8 @@ export function readSubject(what: string, name: string, podNamespace: string): R
 function readPodName(text: string, podNamespace: string): Result<Subject, string> {
   const parts = text.split("/");
   const [namespace, name] = parts.length === 2 ? parts : [podNamespace, text];
-  const isRight = namespace !== undefined && name !== undefined && isNodeName(namespace) && isNodeName(name);
+  const isUsual = parts.length === 1 && namespace === "";
+  const isRight =
+    namespace !== undefined && name !== undefined && (isUsual || isNodeName(namespace)) && isNodeName(name);
   return isRight ? ok({ type: "pod", namespace, name }) : fail(`pod ${text}: give NAMESPACE/NAME`);
 }

@@ -70,6 +70,11 @@ export class KubeClient {
     return this.#connection.server;
   }
 
+  /** The namespace of what is named without one, as kubectl has it: that of the kubeconfig's context. */
+  get namespace(): string {
+    return this.#connection.namespace;
+  }
+
   get<T extends KubeObject>(resource: Resource, name: ObjectName, options: CallOptions = {}): Answer<T> {
     return this.#call("GET", objectPath(resource, name), options);
   }

@@ -31,6 +31,8 @@ export interface ConnectionOptions {
 export class Connection {
   /** The server's URL, without a slash at its end and without credentials. */
   readonly server: string;
+  /** The namespace that the configuration's context names; "default" where it names none. */
+  readonly namespace: string;
   readonly #config: KubeConfig;
   readonly #clock: Clock;
   readonly #userAgent: string;
@@ -43,6 +45,7 @@ export class Connection {
 
   constructor(config: KubeConfig, { userAgent, clock = systemClock, credentialsMs = 10_000 }: ConnectionOptions) {
     this.server = (config.getCurrentCluster()?.server ?? "").replace(/(?<=^\w+:\/\/)[^/]*@/, "").replace(/\/+$/, "");
+    this.namespace = config.getContextObject(config.getCurrentContext())?.namespace || "default";
     this.#config = config;
     this.#clock = clock;
     this.#userAgent = userAgent;
