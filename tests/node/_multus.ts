@@ -61,6 +61,8 @@ export function configureMultus(machine: Machine, kubeconfig: string): void {
     binDir: "/opt/cni/bin",
     logFile: "/var/log/multus.log",
     logLevel: "error",
+    // Else it forgets a pod's networks after a DEL that failed.
+    retryDeleteOnError: true,
     delegates: [DEFAULT_NETWORK],
   };
   const list = { cniVersion: "1.0.0", name: "multus", plugins: [multus] };
