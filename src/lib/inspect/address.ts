@@ -78,12 +78,18 @@ function nodePlaces(
     const network = parseCidr(view?.network ?? item.subnet);
     const isOwn = isInBlock(item, text);
     if (view === undefined && (network === undefined || !contains(network, address))) return [];
-    const common = { pool: item.pool, poolKind: item.poolKind, network: view?.network ?? item.subnet };
     const roles = view?.roles ?? rolesKnown(network, item.gateway, address);
-    if (isOwn) return [{ ...common, roles, state: "allocated", node: source.node, block: item.block }];
+    const common = { pool: item.pool, poolKind: item.poolKind, roles };
+    if (isOwn) {
+      const own = view?.network ?? item.subnet;
+      return [{ ...common, network: own, state: "allocated", node: source.node, block: item.block }];
+    }
+    const elsewhere = { ...common, network: item.subnet, node: "" };
     const other = view?.otherBlock ?? "";
-    if (other !== "") return [{ ...common, roles, state: "allocated", node: "", block: { startIP: other, endIP: "" } }];
-    return [{ ...common, roles, state: "none", node: "", block: null }];
+    if (other !== "") return [{ ...elsewhere, state: "allocated", block: { startIP: other, endIP: "" } }];
+    // Of other nodes' prefixes a daemon knows nothing, and a store of no other block.
+    const isKnown = view !== undefined && item.poolKind === "IPPool";
+    return [{ ...elsewhere, state: isKnown ? "none" : "unknown", block: null }];
   });
 }
 
@@ -143,5 +149,7 @@ function placeText({ state, node, block, ...pool }: PlaceItem): string {
       return `in the block ${text} of ${name}, that rests since ${node} gave it up`;
     case "none":
       return `in ${name}, in no node's block`;
+    case "unknown":
+      return `in ${name}, not in this node's block: give --kubeconfig to see whether in another's`;
   }
 }

@@ -161,8 +161,8 @@ export interface PlaceItem {
   readonly pool: string;
   readonly poolKind: string;
   readonly network: string;
-  /** Whose block has it: `allocated` is a node's, `resting` was one's, `none` is nobody's. */
-  readonly state: "allocated" | "resting" | "none";
+  /** Whose block has it: `allocated` is a node's, `resting` was one's, `none` is nobody's, `unknown` not this node's. */
+  readonly state: "allocated" | "resting" | "none" | "unknown";
   /** The node whose block it is or was; "" where that is not known. */
   readonly node: string;
   readonly block: BlockText | null;
