@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Resource } from "../../src/lib/kube/object.ts";
+import { makeCertificate } from "../cluster/_certificates.ts";
 import { must } from "../cluster/_pools.ts";
 import { Kubectl } from "../cluster/manifests/_apply.ts";
 import { containerOf, overlay, pick, type Workload } from "../manifests.ts";
@@ -21,9 +22,13 @@ const NAMESPACE = "kube-system";
 /** The Service `kubernetes`, as kubelet tells it to pods. */
 const SERVICE = "10.0.0.1";
 const PODS: Resource = { group: "", version: "v1", plural: "pods" };
+const SECRETS: Resource = { group: "", version: "v1", plural: "secrets" };
 const CONFIG_MAPS: Resource = { group: "", version: "v1", plural: "configmaps" };
 
-const objects = overlay("no-webhook");
+/** Of the overlay with a webhook, what the API server knows without cert-manager, and what waits for nobody. */
+const objects = overlay("certmanager").filter(
+  ({ apiVersion, kind }) => !apiVersion.startsWith("cert-manager.io/") && kind !== "ValidatingWebhookConfiguration",
+);
 const WORKLOADS = { controller: "Deployment/nv-ipam-controller", daemon: "DaemonSet/nv-ipam-node-ds" } as const;
 
 const cluster = await Cluster.start({ nodes: [NODE], controllers: 0 });
@@ -45,6 +50,7 @@ test.before(async () => {
   await leadToApiServer(machine);
   new Kubectl(cluster.api.kubeconfig).apply(objects.filter(({ kind }) => kind !== "CustomResourceDefinition"));
   await giveRootCertificate();
+  await giveServingCertificate();
   await importImage();
 });
 
@@ -65,6 +71,15 @@ async function giveRootCertificate(): Promise<void> {
   const data = { "ca.crt": readFileSync(cluster.api.caFile, "utf8") };
   const metadata = { name: "kube-root-ca.crt" };
   must(await cluster.client.create(CONFIG_MAPS, NAMESPACE, { apiVersion: "v1", kind: "ConfigMap", metadata, data }));
+}
+
+/** What cert-manager puts into the webhook's Secret. */
+async function giveServingCertificate(): Promise<void> {
+  const { cert, key } = makeCertificate(directory, "tls");
+  const stringData = { "tls.crt": cert, "tls.key": key };
+  const metadata = { name: "nv-ipam-webhook-server-cert" };
+  const secret = { apiVersion: "v1", kind: "Secret", type: "kubernetes.io/tls", metadata, stringData };
+  must(await cluster.client.create(SECRETS, NAMESPACE, secret));
 }
 
 /** The image of the Dockerfile's last stage, which has what scripts/image makes and nothing else. */
