@@ -24,7 +24,7 @@ function anchors(text: string): ReadonlySet<string> {
 const anchorsOf = new Map(pages.map(({ path, text }) => [path, anchors(text)]));
 
 function faults({ path, text }: Page): string[] {
-  return [...withoutCode(text).matchAll(/!?\[[^\]]*\]\(([^)\s]+)[^)]*\)/g)].flatMap(([, target = ""]) => {
+  return [...withoutCode(text).matchAll(/\]\(([^)\s]+)[^)]*\)/g)].flatMap(([, target = ""]) => {
     if (/^https:\/\//.test(target)) return [];
     const [file = "", anchor] = target.split("#");
     const at = file === "" ? path : normalize(join(dirname(path), file));

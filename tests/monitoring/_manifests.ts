@@ -91,6 +91,7 @@ export function firing(data: { series?: readonly Notation[]; scrapes?: readonly 
       return value === undefined || !holds ? [] : [{ alert, labels, value }];
     }),
   );
+  if (found.length === 0) return [];
   const templates = found.flatMap(({ alert: { annotations }, labels: { __name__: _, ...labels }, value }) =>
     [annotations.summary ?? "", annotations.description ?? ""].map((text): Template => ({ text, labels, value })),
   );
@@ -100,6 +101,7 @@ export function firing(data: { series?: readonly Notation[]; scrapes?: readonly 
 
 const UNITS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3600, d: 86_400 };
 
-function seconds(duration = "0s"): number {
+/** The seconds of a rule's duration, such as 5m. */
+export function seconds(duration = "0s"): number {
   return Number(duration.slice(0, -1)) * (UNITS[duration.slice(-1)] ?? Number.NaN);
 }

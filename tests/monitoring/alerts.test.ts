@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { ALERTS, firing, RULES } from "./_manifests.ts";
-import { promql } from "./_promql.ts";
+import { ALERTS, firing, RULES, seconds } from "./_manifests.ts";
+import { type Notation, promql } from "./_promql.ts";
 
 const POOL = 'kind="IPPool",pool="pool1"';
 const NODE = 'job="kube-system/nv-ipam-node",instance="node-1"';
@@ -224,15 +224,28 @@ test("Prometheus reads the rules", () => {
   assert.equal(promql({ rules: RULES }).ruleErrors, []);
 });
 
-for (const { name, but, minutes = 60, fires } of cases) {
-  const what = fires.length === 0 ? "no alert fires" : fires.map((each) => each.split(":")[0]).join(", ");
+function seriesOf({ but }: Case): Notation[] {
+  const all = Object.entries({ ...WELL, ...but }).filter(([, values]) => values !== undefined);
+  return all.map(([of, values]) => ({ text: `${of} ${values}`, interval: 60 }));
+}
+
+for (const each of cases) {
+  const { name, minutes = 60, fires } = each;
+  const what = fires.length === 0 ? "no alert fires" : fires.map((text) => text.split(":")[0]).join(", ");
   test(`${name}: ${what}`, () => {
-    const all = Object.entries({ ...WELL, ...but }).filter(([, values]) => values !== undefined);
-    const series = all.map(([of, values]) => ({ text: `${of} ${values}`, interval: 60 }));
     assert.equal(
-      firing({ series }, minutes * 60).map(({ alert, summary }) => `${alert}: ${summary}`),
+      firing({ series: seriesOf(each) }, minutes * 60).map(({ alert, summary }) => `${alert}: ${summary}`),
       fires,
     );
+  });
+}
+
+for (const { alert, for: wait } of ALERTS.filter((each) => each.for !== undefined)) {
+  test(`${alert} does not fire before ${wait} are over`, () => {
+    const ofAlert = cases.find(({ fires }) => fires.some((text) => text.startsWith(`${alert}:`)));
+    if (ofAlert === undefined) throw new Error("there is no case for it");
+    const early = firing({ series: seriesOf(ofAlert) }, seconds(wait) - 60);
+    assert.not(early.some((found) => found.alert === alert));
   });
 }
 
@@ -244,12 +257,12 @@ test("there is a case for each alert", () => {
   );
 });
 
-test("docs/monitoring.md says of each alert how grave it is and what to do", () => {
+test("docs/monitoring.md says of each alert how grave it is, after which time it fires, and what to do", () => {
   const text = readFileSync(join(import.meta.dirname, "../../docs/monitoring.md"), "utf8");
-  const rows = [...text.matchAll(/^\| `(NvIpam\w+)` \| (\w+) \| (?:.+) \|$/gm)];
+  const rows = [...text.matchAll(/^\| `(NvIpam\w+)` \| (\w+) \| ([\w ]+) \| (?:.+) \|$/gm)];
   assert.equal(
-    rows.map(([, alert, severity]) => [alert, severity]),
-    ALERTS.map(({ alert, labels }) => [alert, labels.severity]),
+    rows.map(([, ...cells]) => cells),
+    ALERTS.map(({ alert, labels, for: after = "at once" }) => [alert, labels.severity, after]),
   );
 });
 
