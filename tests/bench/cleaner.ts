@@ -17,7 +17,7 @@ const CALLERS = 16;
 const PAUSE_MS = 2;
 const BESIDE_MS = 15_000;
 /** A round begins every minute. */
-const ROUND_LIMIT_MS = 90_000;
+const ROUND_LIMIT_MS = 180_000;
 const LOOK_MS = 250;
 /** Milliseconds that the round may add. */
 const BOUND_MS = 5;

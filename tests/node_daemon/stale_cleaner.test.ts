@@ -16,10 +16,10 @@ class Scene {
   readonly cleaner: StaleCleaner;
   readonly #stop = new AbortController();
 
-  constructor(verbosity = 0) {
+  constructor(verbosity = 0, pauseMs = 0) {
     this.log = new LogLines(verbosity);
     const { store, pods, log, clock } = this;
-    this.cleaner = new StaleCleaner({ store, pods, nodeName: NODE, log, clock });
+    this.cleaner = new StaleCleaner({ store, pods, nodeName: NODE, log, pauseMs, clock });
   }
 
   /** Containers reserve an address each, for the pods of their names. */
@@ -90,6 +90,20 @@ test("the API server is asked in each round, once for each pod, one after the ot
   await scene.rounds(3);
   assert.is(scene.pods.asked.length, 4 * 29);
   assert.is(scene.cleaner.released, 30);
+});
+
+test("the cleaner pauses before each question, so that requests have their turn", async () => {
+  const scene = new Scene(0, 5);
+  scene.reserve("c1", "c2");
+  const round = scene.rounds(1);
+  const asked: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    await scene.clock.advance(4);
+    asked.push(scene.pods.asked.length);
+  }
+  assert.equal(asked, [0, 1, 2]);
+  await round;
+  assert.equal(scene.clock.waits, []);
 });
 
 const present: readonly [name: string, prepare: (scene: Scene) => void][] = [

@@ -26,6 +26,7 @@ class World {
     pods: this.pods,
     nodeName: NODE,
     log: new LogLines(),
+    pauseMs: 0,
   });
   readonly lives: Life[] = [];
   /** Answered rounds in a row in which the reservation's pod was missing when it was asked for. */

@@ -27,6 +27,8 @@ export interface StaleCleanerOptions {
   readonly pods: PodSource;
   readonly nodeName: string;
   readonly log: Log;
+  /** Milliseconds between two questions to the API server. Default 5. */
+  readonly pauseMs?: number;
   readonly clock?: Clock;
 }
 
@@ -121,16 +123,18 @@ export class StaleCleaner {
   }
 
   /**
-   * The answers that there are: after the first failure no more is asked. One question after the other: nothing waits for
-   * them, and the answers of several at once would hold up a request that comes between.
+   * The answers that there are: after the first failure no more is asked. One question after the other, with a pause:
+   * nothing waits for them, and a daemon that is busy with thousands gets its turn late for a request.
    */
   async #askAll(
     keys: Iterable<string>,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, { readonly pod: PodOnNode | undefined }>> {
+    const { pauseMs = 5, clock = systemClock } = this.#options;
     const answers = new Map<string, { readonly pod: PodOnNode | undefined }>();
     let error: KubeError | undefined;
     for (const key of keys) {
+      if (pauseMs > 0) await sleep(clock, pauseMs, signal);
       const { namespace = "", name } = nameOf(key);
       const answer = await this.#options.pods.lookUp(namespace, name, signal);
       if (!answer.ok) {
