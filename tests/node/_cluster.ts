@@ -16,6 +16,7 @@ import { NETWORK_CRD, NETWORKS } from "./_multus.ts";
 import { BINDS, ClusterNode } from "./_node.ts";
 import { Pods } from "./_pods.ts";
 import { Reaper } from "./_reaper.ts";
+import { settled } from "./_settled.ts";
 import { Switch } from "./_switch.ts";
 
 const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
@@ -71,12 +72,12 @@ export class Cluster {
     const { controllers, controllerFlags = [], nodes } = settings;
     const ground = await layGround(controllerFlags);
     const cluster = new Cluster(ground, settings);
-    const starts = [ground.deployment.startControllers(controllers), ...nodes.map((name) => cluster.bootNode(name))];
-    // When one fails, the others are made to their end, so that they can be taken down.
-    for (const start of await Promise.allSettled(starts)) {
-      if (start.status === "fulfilled") continue;
+    try {
+      const boots = nodes.map(async (name) => void (await cluster.bootNode(name)));
+      await settled([ground.deployment.startControllers(controllers), ...boots]);
+    } catch (error) {
       await cluster.remove();
-      throw start.reason;
+      throw error;
     }
     return cluster;
   }
@@ -208,8 +209,6 @@ export class Cluster {
   /** Ends everything, as a power cut does, and removes its traces. @throws when some are left. */
   async remove(): Promise<void> {
     await this.pods.close();
-    await Promise.all([...this.nodes, ...this.controllers].map(({ machine }) => machine.end()));
-    await this.switch.machine.end();
     await this.api.remove();
     await this.#ground.reaper.finish();
   }
@@ -229,10 +228,8 @@ async function layGround(controllerFlags: readonly string[]): Promise<Ground> {
     const flags = ["--kubelet-preferred-address-types=InternalIP", "--enable-aggregator-routing=true"];
     api = await ApiServer.start({ address: made.hostAddress, parent: directory, flags });
     const ground = { directory, reaper, switch: made, api };
-    const [deployment] = await Promise.all([
-      Deployment.apply({ ...ground, controllerFlags }),
-      installNetworks(api.client()),
-    ]);
+    await installNetworks(api.client());
+    const deployment = await Deployment.apply({ ...ground, controllerFlags });
     return { ...ground, image, deployment };
   } catch (error) {
     await api?.remove();

@@ -13,6 +13,7 @@ import { Controller } from "./_controller.ts";
 import { kubectl } from "./_kubectl.ts";
 import { CONTROLLERS, OBJECTS, type Program, programOf, webhooks } from "./_manifests.ts";
 import type { Reaper } from "./_reaper.ts";
+import { settled } from "./_settled.ts";
 import type { Switch } from "./_switch.ts";
 
 const SLICES: Resource = { group: "discovery.k8s.io", version: "v1", plural: "endpointslices" };
@@ -49,7 +50,7 @@ export class Deployment {
   /** Puts what our manifests have into the cluster; no program is started yet. */
   static async apply(settings: DeploymentSettings): Promise<Deployment> {
     const deployment = new Deployment(settings);
-    await Promise.all([installCrds(deployment.#client), deployment.#apply(OBJECTS)]);
+    await settled([installCrds(deployment.#client), deployment.#apply(OBJECTS)]);
     return deployment;
   }
 
@@ -61,7 +62,7 @@ export class Deployment {
 
   /** Starts as many controllers as are wanted, and waits until all are ready and the API server asks their webhook. */
   async startControllers(count = CONTROLLERS): Promise<void> {
-    await Promise.all(Array.from({ length: count }, () => this.startController()));
+    await settled(Array.from({ length: count }, () => this.startController()));
     if (count === 0) return;
     await this.#apply(webhooks(this.#certificate.cert));
     await this.#untilWebhookIsAsked();

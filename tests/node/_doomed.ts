@@ -1,9 +1,9 @@
-/** Brings a cluster with a pod up, tells each step in a line, and takes it down on SIGTERM. */
+/** Brings a cluster with a pod up, tells each step in a line, and takes it down on SIGTERM. Arguments are flags of its controllers. */
 import { Cluster } from "./_cluster.ts";
 import { MASTER } from "./_switch.ts";
 
 console.log("begins");
-const cluster = await Cluster.start({ nodes: ["n1"] });
+const cluster = await Cluster.start({ nodes: ["n1"], controllerFlags: process.argv.slice(2) });
 const waiting = setInterval(() => undefined, 1000);
 process.once("SIGTERM", async () => {
   await cluster.remove();

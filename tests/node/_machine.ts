@@ -74,7 +74,9 @@ export class Machine {
       said,
       START_LIMIT_MS,
     );
-    return new Machine(settings, Number(lines[0]), init);
+    const machine = new Machine(settings, Number(lines[0]), init);
+    reaper.machine(machine);
+    return machine;
   }
 
   /** The path from outside of a file inside, its mounts included. */

@@ -10,6 +10,7 @@ const PROGRAM = join(import.meta.dirname, "_reaper_process.ts");
  */
 export class Reaper {
   readonly #child: ChildProcess;
+  readonly #machines: { end(): Promise<void> }[] = [];
   #said = "";
 
   constructor() {
@@ -28,6 +29,11 @@ export class Reaper {
     this.#write(["process", String(pid)]);
   }
 
+  /** A machine that has started: it is ended before the list is cleared. */
+  machine(machine: { end(): Promise<void> }): void {
+    this.#machines.push(machine);
+  }
+
   /** A control group, below the root of each hierarchy, with those inside it. */
   cgroup(name: string): void {
     this.#write(["cgroup", name]);
@@ -38,8 +44,9 @@ export class Reaper {
     this.#write(["directory", path]);
   }
 
-  /** Clears the list. @throws with what could not be cleared. */
+  /** Ends the machines and clears the list. @throws with what could not be cleared. */
   async finish(): Promise<void> {
+    await Promise.all(this.#machines.map((machine) => machine.end()));
     const ended = new Promise<number | null>((resolve) => this.#child.once("exit", (code) => resolve(code)));
     this.#child.ref();
     this.#child.stdin?.end();

@@ -92,6 +92,16 @@ test("a cluster whose process is killed while it comes up leaves nothing behind"
   });
 });
 
+test("a cluster that fails to come up leaves nothing behind", () =>
+  leavesNothing(
+    async ({ child, said }) => {
+      await said("begins");
+      if (child.exitCode === null) await once(child, "exit");
+      assert.is(child.exitCode, 1);
+    },
+    [DOOMED, "--no-such-flag"],
+  ));
+
 test("npm run cluster prints what works, and leaves nothing behind after Ctrl-C", () =>
   leavesNothing(
     async ({ child, said }) => {
