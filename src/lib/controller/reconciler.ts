@@ -177,7 +177,7 @@ export class Reconciler {
   }
 
   #tellLost(pool: PoolObject, count: number): void {
-    const message = `somebody took ${count} entries out of the status, which are put back: nodes may use their addresses`;
+    const message = "others took blocks or rests out of the status; they are put back: nodes may use their addresses";
     this.#options.log.warning("A pool's status lost entries; they are put back", { pool: poolKey(pool), count });
     this.#options.record(pool, { type: "Warning", reason: "BlocksPutBack", message });
   }
