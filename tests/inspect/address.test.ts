@@ -43,9 +43,9 @@ const rows: readonly [text: string, views: readonly AddressView[] | undefined, w
   [
     "10.0.0.12",
     [view({ otherBlock: "10.0.0.9" })],
-    /in the block of another node of IPPool\/pool1 that begins at 10\.0\.0\.9; nobody has it$/,
+    /in the block of another node of IPPool\/pool1 that begins at 10\.0\.0\.9; nobody on this node has it$/,
   ],
-  ["10.0.0.99", [view({})], /in IPPool\/pool1, in no node's block; nobody has it$/],
+  ["10.0.0.99", [view({})], /in IPPool\/pool1, in no node's block; nobody on this node has it$/],
   [
     "10.20.7.9",
     [view({ poolKind: "CIDRPool", pool: "routed", network: "10.20.3.0/24" })],
@@ -54,7 +54,7 @@ const rows: readonly [text: string, views: readonly AddressView[] | undefined, w
   ["10.0.0.1", undefined, /of node-1 in IPPool\/pool1, the gateway/],
   ["10.0.0.99", undefined, /in IPPool\/pool1, not in this node's block: give --kubeconfig/],
   ["10.0.0.2", undefined, /; held \(dynamic\) by container c1 interface net1 of pod default\/web on node-1 since /],
-  ["192.0.2.1", [], /^192\.0\.2\.1: in no pool; nobody has it$/],
+  ["192.0.2.1", [], /^192\.0\.2\.1: in no pool; nobody on this node has it$/],
 ];
 for (const [text, views, words] of rows) {
   test(`${text} ${views === undefined ? "from a store" : "from a daemon"} is told: ${words.source}`, () =>

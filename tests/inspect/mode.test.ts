@@ -235,16 +235,19 @@ test("a pod is its interfaces with their pools, addresses and blocks", async () 
 const addresses: readonly [address: string, summary: string][] = [
   [
     "10.0.0.1",
-    "in the block 10.0.0.1-10.0.0.8 of node-1 in IPPool/pool1, the gateway, that a pod gets only by asking for it; nobody has it",
+    "in the block 10.0.0.1-10.0.0.8 of node-1 in IPPool/pool1, the gateway, that a pod gets only by asking for it; nobody on this node has it",
   ],
   [
     "10.0.0.3",
-    "in the block 10.0.0.1-10.0.0.8 of node-1 in IPPool/pool1, excluded, so that a pod gets it only by asking for it; nobody has it",
+    "in the block 10.0.0.1-10.0.0.8 of node-1 in IPPool/pool1, excluded, so that a pod gets it only by asking for it; nobody on this node has it",
   ],
-  ["10.0.0.7", "in the block 10.0.0.1-10.0.0.8 of node-1 in IPPool/pool1; nobody has it"],
-  ["10.0.0.99", "in IPPool/pool1, in no node's block; nobody has it"],
-  ["10.0.0.255", "in IPPool/pool1, in no node's block, the broadcast address, that nobody gets; nobody has it"],
-  ["192.0.2.1", "in no pool; nobody has it"],
+  ["10.0.0.7", "in the block 10.0.0.1-10.0.0.8 of node-1 in IPPool/pool1; nobody on this node has it"],
+  ["10.0.0.99", "in IPPool/pool1, in no node's block; nobody on this node has it"],
+  [
+    "10.0.0.255",
+    "in IPPool/pool1, in no node's block, the broadcast address, that nobody gets; nobody on this node has it",
+  ],
+  ["192.0.2.1", "in no pool; nobody on this node has it"],
 ];
 for (const [address, summary] of addresses) {
   test(`${address} is ${summary}`, async () => {

@@ -27,9 +27,14 @@ export function addressReport(content: Content, address: Address, views?: readon
   const text = formatAddress(address);
   const { places, holders } =
     content.type === "cluster" ? inCluster(content, address) : onNode(content, address, views);
-  const isKnown = content.type === "node" || content.pods !== undefined;
-  const summary = summaryOf(text, places, holders, isKnown);
+  const summary = summaryOf(text, places, holders, nobodyText(content));
   return { ...head("AddressReport", content), address: text, summary, places, holders };
+}
+
+/** How far it can be told that nobody has an address. */
+function nobodyText(content: Content): string {
+  if (content.type === "node") return "nobody on this node has it";
+  return content.pods === undefined ? "whether a pod has it is not known" : "nobody has it";
 }
 
 type Facts = Pick<AddressReport, "places" | "holders">;
@@ -115,7 +120,7 @@ function summaryOf(
   address: string,
   places: readonly PlaceItem[],
   holders: readonly ReservationItem[],
-  isKnown: boolean,
+  nobody: string,
 ): string {
   const where = places.map((place) => {
     const roles = place.roles.map((role) => `, ${ROLES[role] ?? role}`).join("");
@@ -127,7 +132,6 @@ function summaryOf(
     const node = item.node === "" ? "" : ` on ${item.node}`;
     return `${verb} by ${item.how === "shown" ? shownBy(item) : holderText(item)}${node}${since}`;
   });
-  const nobody = isKnown ? "nobody has it" : "whether a pod has it is not known";
   const facts = [...(where.length === 0 ? ["in no pool"] : where), ...(who.length === 0 ? [nobody] : who)];
   return `${address}: ${facts.join("; ")}`;
 }
