@@ -6,5 +6,7 @@ ensure_packages
 ensure_tool strip binutils
 ensure_tool ip iproute2
 ensure_tool ping iputils-ping
+ensure_tool openssl openssl
+ensure_tool script bsdutils
 for peer in cni kube node; do "scripts/peers/$peer"; done
 scripts/build
