@@ -37,8 +37,9 @@ function node(name: string): NodeInfo {
 function measure({ kind, spec, nodes: count }: Assignment): Took {
   const memory = new PlanMemory();
   const rest = new RestClock(() => 0).rules("uid", 600_000);
-  // In no order, as a list of nodes may come.
-  const nodes = Array.from({ length: count }, (_, i) => node(`worker-${String((i * 7919) % count).padStart(6, "0")}`));
+  // In name order, as the controller has them.
+  const names = Array.from({ length: count }, (_, i) => `worker-${String(i).padStart(6, "0")}`);
+  let nodes = names.map(node);
   const timed = (status?: AnyPoolStatus): { readonly planned: Plan; readonly ms: number } => {
     const pool = asRead(kind, { ...spec, nodeSelector }, status);
     const began = performance.now();
@@ -50,7 +51,8 @@ function measure({ kind, spec, nodes: count }: Assignment): Took {
   const { planned, ms: first } = timed();
   let { status } = planned;
   const more = Array.from({ length: JOINING }, (_, i) => {
-    nodes.push(node(`later-${(i * 7) % JOINING}`));
+    names.push(`worker-${String((i * 7919) % count).padStart(6, "0")}-later`);
+    nodes = names.sort().map(node);
     const next = timed(status);
     status = next.planned.status;
     return next.ms;

@@ -30,9 +30,9 @@ export class ClusterView {
   #nodeList: readonly NodeInfo[] | undefined;
   #overlaps: ReadonlyMap<string, readonly string[]> = new Map();
 
-  /** Every node, in no particular order. The same list as long as no node changes. */
+  /** Every node, in name order, in which plans need them. The same list as long as no node changes. */
   nodes(): readonly NodeInfo[] {
-    this.#nodeList ??= [...this.#nodes.values()];
+    this.#nodeList ??= [...this.#nodes.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     return this.#nodeList;
   }
 

@@ -23,7 +23,7 @@ import { judge, moved } from "./verdict.ts";
 export interface PlanInput {
   /** The pool with the status that was read with it. */
   readonly pool: PoolObject;
-  /** Every Node object there is, once, in any order; the plan finds out which ones match. */
+  /** Every Node object there is, once, in any order, best in that of names; the plan finds out which ones match. */
   readonly nodes: readonly NodeInfo[];
   /** For releasedAt and lastTransitionTime. */
   readonly now: Date;
@@ -69,7 +69,7 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
   const known = memory.known(status.allocations ?? []);
   const entries = known?.holders ?? readEntries(status.allocations ?? []);
   // An invalid spec takes nothing away, not even by its selector: only nodes that are gone lose their block.
-  const keeping = spec === undefined ? input.nodes.map(({ name }) => name) : matching;
+  const keeping = spec === undefined ? inOrder(input.nodes.map(({ name }) => name)) : matching;
   const staying = known !== undefined && hasAllOf(keeping, known) ? entries : thoseOf(keeping, entries);
   const verdict = judge({ spec, applied, staying, mayMove });
   const circumstances = { terms: verdict.terms, asked, mayMove };
@@ -89,7 +89,7 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
     stamp.now,
   );
 
-  const waiting = matching.filter((name) => !standing.byNode.has(name)).sort();
+  const waiting = namesWithout(matching, standing);
   const dealt = deal(verdict.terms, standing, resting.entries, waiting);
   const result = standing.with(dealt.regained, verdict.terms).withFresh(dealt.fresh);
   const allocations = result.holders.map(({ entry }) => entry);
@@ -134,20 +134,36 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
   };
 }
 
-/** Names of the nodes that the pool's selector chooses; of none where the selector cannot be read. */
+/** Names of the nodes that the pool's selector chooses, in order; of none where the selector cannot be read. */
 function matchingNames(pool: PoolObject, nodes: readonly NodeInfo[]): readonly string[] {
   if ("unreadable" in pool || !isValidSelector(pool.spec.nodeSelector)) return [];
   const matches = nodeMatcher(pool.spec.nodeSelector);
   const matching: string[] = [];
   for (const node of nodes) if (matches(node)) matching.push(node.name);
-  return matching;
+  return inOrder(matching);
+}
+
+/** The names in order: mostly they come so. */
+function inOrder(names: string[]): readonly string[] {
+  const isInOrder = names.every((name, index) => index === 0 || (names[index - 1] ?? "") < name);
+  return isInOrder ? names : names.sort();
+}
+
+/** Those of the names, which are in order as holders are, who hold nothing: no set of all names is made for it. */
+function namesWithout(names: readonly string[], { holders }: Standing): readonly string[] {
+  const without: string[] = [];
+  let next = 0;
+  for (const name of names) {
+    let nodeName = holders[next]?.nodeName;
+    while (nodeName !== undefined && nodeName < name) nodeName = holders[++next]?.nodeName;
+    if (nodeName !== name) without.push(name);
+  }
+  return without;
 }
 
 /** Whether everybody of the standing is named. */
-function hasAllOf(names: readonly string[], { byNode }: Standing): boolean {
-  let found = 0;
-  for (const name of names) if (byNode.has(name)) found++;
-  return found === byNode.size;
+function hasAllOf(names: readonly string[], standing: Standing): boolean {
+  return names.length - namesWithout(names, standing).length === standing.holders.length;
 }
 
 function thoseOf(names: readonly string[], entries: readonly Held[]): readonly Held[] {

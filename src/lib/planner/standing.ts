@@ -8,16 +8,16 @@ import { presentHolder, type Terms } from "./terms.ts";
 export class Standing {
   /** In name order, their entries as the status shall have them. */
   readonly holders: readonly Held[];
-  readonly byNode: ReadonlyMap<string, Held>;
   readonly occupied: Occupied;
   /** Nodes whose block has no usable address, in name order. */
   readonly unusable: readonly string[];
   /** About the bytes of the entries as JSON. */
   readonly bytes: number;
 
-  private constructor(parts: Pick<Standing, "holders" | "byNode" | "occupied" | "unusable" | "bytes">) {
+  #byNode: ReadonlyMap<string, Held> | undefined;
+
+  private constructor(parts: Pick<Standing, "holders" | "occupied" | "unusable" | "bytes">) {
     this.holders = parts.holders;
-    this.byNode = parts.byNode;
     this.occupied = parts.occupied;
     this.unusable = parts.unusable;
     this.bytes = parts.bytes;
@@ -25,11 +25,17 @@ export class Standing {
 
   /** Those of the entries that stay, with gateways and the wording of static allocations as the terms in force say them. */
   static of(kept: readonly Held[], terms: Terms | undefined): Standing {
-    const nobody = { holders: [], byNode: new Map(), occupied: Occupied.none, unusable: [], bytes: 0 };
+    const nobody = { holders: [], occupied: Occupied.none, unusable: [], bytes: 0 };
     return new Standing(nobody).with(
       terms === undefined ? kept : kept.map((held) => presentHolder(terms, held)),
       terms,
     );
+  }
+
+  /** The holders by the names of their nodes: made when it is first asked for, as most plans need only their order. */
+  get byNode(): ReadonlyMap<string, Held> {
+    this.#byNode ??= new Map(this.holders.map((held) => [held.nodeName, held]));
+    return this.#byNode;
   }
 
   /** The standing with further nodes, which had no block before. */
@@ -45,11 +51,8 @@ export class Standing {
   #grown(added: readonly Held[], unusable: readonly string[]): Standing {
     if (added.length === 0) return this;
     const sorted = [...added].sort(byName);
-    const byNode = new Map(this.byNode);
-    for (const held of sorted) byNode.set(held.nodeName, held);
     return new Standing({
       holders: merge(this.holders, sorted),
-      byNode,
       occupied: this.occupied.with(sorted.map(({ block }) => block)),
       unusable: unusable.length === 0 ? this.unusable : [...this.unusable, ...unusable].sort(),
       bytes: this.bytes + estimateBytes(sorted.map(({ entry }) => entry)),
