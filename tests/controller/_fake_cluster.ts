@@ -39,6 +39,8 @@ export class FakeCluster implements PoolApi {
   podsForbidden = false;
   /** Requests that fail, by their beginning. */
   readonly failing = new Map<string, KubeErrorCode>();
+  /** Writes are carried out, and their answers do not come. */
+  losesAnswers = false;
   readonly #pools = new Map<string, StoredPool>();
   #version = 100;
   #reconciler: Reconciler | undefined;
@@ -163,6 +165,7 @@ export class FakeCluster implements PoolApi {
     pool.status = structuredClone(stored) as AnyPoolStatus;
     // The API server makes no new version of what has not changed.
     if (!isSame) pool.version = ++this.#version;
+    if (this.losesAnswers) return error("unreachable");
     return ok({ resourceVersion: String(pool.version), isPruned: this.prunes });
   }
 

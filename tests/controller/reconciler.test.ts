@@ -280,6 +280,43 @@ test("R7 rests that somebody takes away go on", async () => {
   assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.5-10.0.0.8", "node-c 10.0.0.9-10.0.0.12"]);
 });
 
+for (const [what, prunes] of [
+  ["", false],
+  [", also where the CRD keeps allocations only", true],
+] as const) {
+  test(`a write whose answer is lost is ours: what it let rest rests once, and nobody is blamed${what}`, async () => {
+    const cluster = await dealtOutOfOrder();
+    cluster.prunes = prunes;
+    cluster.removeNode("node-b");
+    cluster.losesAnswers = true;
+    assert.not((await cluster.reconcile(KEY)).ok);
+    assert.not((await cluster.reconcile(KEY)).ok, "the watch has not brought it yet");
+    cluster.losesAnswers = false;
+    cluster.tellPool("IPPool", "pool1");
+    cluster.addNode("node-c");
+    await cluster.reconcile(KEY);
+    assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.5-10.0.0.8", "node-c 10.0.0.9-10.0.0.12"]);
+    const { status } = cluster.view.pool(KEY) ?? {};
+    assert.equal(
+      status?.released?.map(({ nodeName }) => nodeName),
+      ["node-b"],
+    );
+    assert.equal(cluster.events, []);
+  });
+}
+
+test("R2 a write that did not come through takes nothing from what is known", async () => {
+  const cluster = await dealtOutOfOrder();
+  cluster.removeNode("node-b");
+  cluster.failing.set("put", "unreachable");
+  assert.not((await cluster.reconcile(KEY)).ok);
+  cluster.failing.clear();
+  cluster.addNode("node-b");
+  cluster.overwriteStatus(KEY, undefined);
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.blocks(KEY), OUT_OF_ORDER);
+});
+
 test("a block that somebody gives to a node in the place of another stays there, and the other one rests", async () => {
   const cluster = await dealtOutOfOrder();
   const moved = { nodeName: "node-b", startIP: "10.0.0.9", endIP: "10.0.0.12" };

@@ -155,9 +155,13 @@ export class Reconciler {
     const { view, api, log, mayWrite } = this.#options;
     if (!mayWrite()) return fail(localError("aborted", "this process is not the leader any more"));
     const stored = await api.putStatus(pool, status, signal);
-    if (!stored.ok) return stored;
-    const { resourceVersion, isPruned } = stored.value;
     const id = idOf(pool);
+    if (!stored.ok) {
+      // A conflict may come of the write before, whose answer was lost.
+      if (stored.error.code !== "conflict") this.#stored.sent(id, status);
+      return stored;
+    }
+    const { resourceVersion, isPruned } = stored.value;
     // The planner gives the status of the pool's kind.
     const concerned = view.setWritten({
       ...pool,

@@ -20,6 +20,8 @@ interface Known {
   readonly isPruned: boolean;
   /** Whether it is to be written once more, though it has not changed. */
   readonly isDue: boolean;
+  /** What was sent last without an answer: the status is this one, if the API server shows it. */
+  readonly sent?: AnyPoolStatus;
 }
 
 /** Statuses as this process knows them to be right, by the pool's UID. What they say lasts as long as this process. */
@@ -29,6 +31,12 @@ export class StoredStatus {
   /** Remembers a status that was written, and whether members of it were cut off. */
   written(uid: string, status: AnyPoolStatus, isPruned: boolean): void {
     this.#known.set(uid, { status, isPruned, isDue: false });
+  }
+
+  /** Remembers a status that may have been written: no answer came. */
+  sent(uid: string, status: AnyPoolStatus): void {
+    const known = this.#known.get(uid);
+    if (known !== undefined) this.#known.set(uid, { ...known, sent: status });
   }
 
   /** Remembers a status that was found to be right. */
@@ -54,10 +62,10 @@ export class StoredStatus {
    * stay as the API server says; so does everything where the pool is annotated so that blocks may move.
    */
   restore(pool: PoolObject): Restored {
-    const known = this.#known.get(pool.metadata.uid ?? "");
+    const status = pool.status ?? {};
+    const known = this.#lookUp(pool.metadata.uid ?? "", status);
     if (known === undefined) return { pool, lost: 0 };
     const { allocations = [], released = [], ...rest } = known.status;
-    const status = pool.status ?? {};
     const mayMove = allowsReallocation(pool.metadata);
     const taken = mayMove ? [] : missing(allocations, status.allocations ?? []);
     // status.blocks is in every status that the planner makes.
@@ -74,6 +82,14 @@ export class StoredStatus {
     };
     // The planner gave the status of the pool's kind.
     return { pool: { ...pool, status: whole } as PoolObject, lost };
+  }
+
+  #lookUp(uid: string, { allocations = [], blocks }: AnyPoolStatus): Known | undefined {
+    const known = this.#known.get(uid);
+    const sent = known?.sent?.allocations;
+    const hasArrived = sent?.length === allocations.length && missing<Allocation>(sent, allocations).length === 0;
+    if (known?.sent !== undefined && hasArrived) this.written(uid, known.sent, blocks === undefined);
+    return this.#known.get(uid);
   }
 
   /** Forgets pools that are no more. */
