@@ -117,7 +117,8 @@ export class LeaderElection {
     while (!signal.aborted) {
       free = new AbortController();
       if (await this.#try(renewDeadlineMs / 2, signal)) break;
-      await sleep(clock, retryPeriodMs * (1 + random() * 1.2), AbortSignal.any([signal, free.signal]));
+      const wait = Math.min(retryPeriodMs * (1 + random() * 1.2), this.#untilFree());
+      await sleep(clock, wait, AbortSignal.any([signal, free.signal]));
     }
     acquired.abort();
     await watch;
@@ -201,6 +202,14 @@ export class LeaderElection {
     const { client, namespace, name } = this.#options;
     const object = { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: lease.metadata, spec };
     return client.put<Lease>(LEASES, { namespace, name }, object, { signal });
+  }
+
+  /** Milliseconds until another's lease runs out, if it is not renewed; infinite where that time is over. */
+  #untilFree(): number {
+    if (this.#seen === undefined) return Number.POSITIVE_INFINITY;
+    const { at, lease } = this.#seen;
+    const left = at + (lease.spec?.leaseDurationSeconds ?? 0) * 1000 + 1 - this.#options.clock.now();
+    return left > 0 ? left : Number.POSITIVE_INFINITY;
   }
 
   /** Another's lease is free when it did not change for its own duration by our clock: nobody's times are compared. */
