@@ -43,6 +43,12 @@ for (const [what, failure] of [
   });
 }
 
+test("what is left of the limit is told in whole milliseconds, as messages show it", async () => {
+  const { call, limits } = daemon([DOWN, "served"], 10.0481);
+  await call(REQUEST);
+  assert.equal(limits, [1000, 889]);
+});
+
 test("the time of one call is never exceeded, and the last failure is told", async () => {
   const { call, limits, now } = daemon([DOWN]);
   assert.equal(await call(REQUEST), fail(DOWN));

@@ -20,7 +20,8 @@ const PAUSE_MS = 100;
 export function patient(call: Call, { elapsedMs, sleep }: Waiting): Call {
   return async (options) => {
     const end = elapsedMs() + options.timeoutMs;
-    for (let timeoutMs = options.timeoutMs; ; timeoutMs = end - elapsedMs()) {
+    // Whole milliseconds: messages say them.
+    for (let timeoutMs = options.timeoutMs; ; timeoutMs = Math.floor(end - elapsedMs())) {
       const answer = await call({ ...options, timeoutMs });
       const isPassing = !answer.ok && answer.error.status === UNAVAILABLE;
       if (!isPassing || elapsedMs() + 2 * PAUSE_MS > end) return answer;
