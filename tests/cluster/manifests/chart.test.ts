@@ -126,6 +126,14 @@ test("the schema describes each value, and knows no other", () => {
     ["webhook.certificate=vault", "/webhook/certificate"],
     ["controller.replicas=0", "/controller/replicas"],
     ["node.maxUnavailable=0%", "/node/maxUnavailable"],
+    // What would break the manifest that it is put into, or what selects the pods.
+    ["cni.logFile=/var/log/a: b #c", "/cni/logFile"],
+    ["cni.binDir=/opt/cni/bin: x", "/cni/binDir"],
+    ["cni.confDir=/etc/x #y", "/cni/confDir"],
+    ["cni.stateDir=/", "/cni/stateDir"],
+    ["node.podLabels.name=x", "/node/podLabels"],
+    ["controller.podLabels.app=x", "/controller/podLabels"],
+    ["node.podAnnotations.kubectl\\.kubernetes\\.io/default-container=x", "/node/podAnnotations"],
   ] as const) {
     assert.throws(
       () => template([wrong]),
