@@ -22,14 +22,13 @@ for (const network of ["10.10.0.0", "10.20.0.0"]) ours.addSubnet(network, 16);
 const cluster = await Cluster.start({ nodes: ["n1"], controllers: 2 });
 const node = cluster.node("n1");
 const test = suite("faults");
-let witness: Witness;
+const witness = await Witness.of(node, ours);
 test.after(async () => {
   witness.close();
   await cluster.remove();
 });
 
 test.before(async () => {
-  witness = await Witness.of(node, ours);
   await cluster.definePool("IPPool", "wide", { subnet: "10.10.0.0/16", perNodeBlockSize: 1000 });
   await cluster.definePool("IPPool", "tight", { subnet: "10.20.0.0/16", perNodeBlockSize: TIGHT });
   await defineNetwork(cluster, "wide", MACVLAN, { poolName: "wide" });
