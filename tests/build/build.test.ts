@@ -91,6 +91,14 @@ test("every role is an asset, and only its own code is in it", async () => {
   const main = await bundleMain(INFO);
   for (const [name, code] of await bundleRoles(INFO)) assert.ok(code.includes("run:"), name);
   assert.not.match(main, "--cni-skip-nv-ipam-binary-copy");
+  // Messages' fields: those of inspect's calls, which the plugin does not make.
+  for (const [field, isThere] of [
+    ["validAttachments", true],
+    ["terminating", false],
+    ["otherBlock", false],
+  ] as const) {
+    assert.is(main.includes(field), isThere, field);
+  }
 });
 
 test("help has a line for every role, and none for what is no role", () => {

@@ -126,6 +126,6 @@ export class Daemon {
 }
 
 /** ADD and DEL do without these, so they do not load them. */
-function daemonMessages(): Promise<typeof import("../rpc/generated/daemon.ts")> {
-  return import("../rpc/generated/daemon.ts");
+function daemonMessages(): Promise<typeof import("./daemon_messages.ts")> {
+  return import("./daemon_messages.ts");
 }
