@@ -11,6 +11,7 @@ import { isForPeople, type OutputFormat, outputFormat, print } from "../lib/insp
 import { Reader } from "../lib/inspect/reader.ts";
 import type { Report } from "../lib/inspect/report.ts";
 import { readSubject, SUBJECTS } from "../lib/inspect/subject.ts";
+import { visible } from "../lib/inspect/table.ts";
 import { watch } from "../lib/inspect/watch.ts";
 import { systemClock } from "../lib/kube/clock.ts";
 import { ok } from "../lib/result.ts";
@@ -130,7 +131,7 @@ export function run(args: readonly string[]): Promise<number> {
 
 async function showOnce(reader: Reader, values: Values): Promise<number | CommandError> {
   const read = await reader.read();
-  if (!read.ok) return { message: read.error };
+  if (!read.ok) return { message: visible(read.error) };
   const report = withoutIgnored(read.value, values.ignore);
   const format = formatOf(values);
   if (isForPeople(format)) tell(`read from ${placeText(report)}`);
@@ -156,7 +157,7 @@ async function follow(reader: Reader, values: Values): Promise<number> {
       const read = await reader.read();
       if (!read.ok) return read;
       const report = withoutIgnored(read.value, values.ignore);
-      const notes = isForPeople(format) ? report.notes.map((note) => `${note}\n`).join("") : "";
+      const notes = isForPeople(format) ? report.notes.map((note) => `${visible(note)}\n`).join("") : "";
       return ok(`${print(report, format, hasColours())}${notes}`);
     },
     show: (text) => {
@@ -185,8 +186,9 @@ function hasColours(): boolean {
   return process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== "dumb";
 }
 
+/** Servers' own words may be among them. */
 function tell(message: string): void {
-  process.stderr.write(`${IS_PLUGIN ? "kubectl nvipam" : "nv-ipam inspect"}: ${message}\n`);
+  process.stderr.write(`${IS_PLUGIN ? "kubectl nvipam" : "nv-ipam inspect"}: ${visible(message)}\n`);
 }
 
 function placeText({ source: { type, place, node } }: Report): string {

@@ -398,6 +398,11 @@ test("what answers garbage instead of a daemon is an error, and the store is not
   });
 });
 
+test("what would move a terminal's cursor is shown as its escape in messages too", async () => {
+  const { exit, stderr } = await run(EXECUTABLE, "inspect", "pools", "--store-file=/nowhere/\u001b[31mred");
+  assert.equal([exit, stderr], [1, "nv-ipam inspect: there is no store at /nowhere/\\u001b[31mred\n"]);
+});
+
 test("a daemon that does not answer is an error after ten seconds", async () => {
   const path = join(daemon.directory, "silent.sock");
   const silent = createServer((socket) => socket.on("error", () => undefined).resume());
