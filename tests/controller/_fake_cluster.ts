@@ -177,3 +177,21 @@ export class FakeCluster implements PoolApi {
     return undefined;
   }
 }
+
+/** The key of the pool of clusterOf. */
+export const KEY = "IPPool/pool1";
+/** Its spec: three blocks of four addresses. */
+export const SPEC = { subnet: "10.0.0.0/28", perNodeBlockSize: 4 };
+
+/** A cluster with nodes and one pool, before the first look at it. */
+export function clusterOf(nodes: readonly string[], delayMs = 0): FakeCluster {
+  const cluster = new FakeCluster(delayMs);
+  for (const node of nodes) cluster.addNode(node);
+  cluster.putPool("IPPool", "pool1", SPEC);
+  return cluster;
+}
+
+/** How many statuses were written, or tried to. */
+export function puts({ requests }: FakeCluster): number {
+  return requests.filter((request) => request.startsWith("put")).length;
+}

@@ -5,7 +5,7 @@
  */
 import { allowsReallocation } from "../api/in_force.ts";
 import type { Allocation, AnyPoolStatus, PoolObject } from "../api/types.ts";
-import { blockText } from "../planner/block_entry.ts";
+import { blockText, sameEntries } from "../planner/block_entry.ts";
 
 /** A pool as it is to be planned. */
 export interface Restored {
@@ -58,8 +58,9 @@ export class StoredStatus {
   }
 
   /**
-   * The pool with what its status has lost. Blocks that were given to another node, or another block in the place of one,
-   * stay as the API server says; so does everything where the pool is annotated so that blocks may move.
+   * The pool with what its status has lost: entries whose block nobody has in it any more. A block that it says of another
+   * node, or that it lets rest, stays as it says: that may have been the leader before. So does everything where the pool is
+   * annotated so that blocks may move.
    */
   restore(pool: PoolObject): Restored {
     const status = pool.status ?? {};
@@ -67,10 +68,11 @@ export class StoredStatus {
     if (known === undefined) return { pool, lost: 0 };
     const { allocations = [], released = [], ...rest } = known.status;
     const mayMove = allowsReallocation(pool.metadata);
-    const taken = mayMove ? [] : missing(allocations, status.allocations ?? []);
+    const isLost = lossesOf(status);
+    const taken = mayMove || allocations === status.allocations ? [] : allocations.filter(isLost);
     // status.blocks is in every status that the planner makes.
     const isCut = known.isPruned && status.blocks === undefined;
-    const resting = isCut || !mayMove ? missing(released, status.released ?? []) : [];
+    const resting = (mayMove && !isCut) || released === status.released ? [] : released.filter(isLost);
     const lost = taken.length + (isCut ? 0 : resting.length);
     if (lost === 0 && !isCut) return { pool, lost };
     const whole = {
@@ -85,10 +87,9 @@ export class StoredStatus {
   }
 
   #lookUp(uid: string, { allocations = [], blocks }: AnyPoolStatus): Known | undefined {
-    const known = this.#known.get(uid);
-    const sent = known?.sent?.allocations;
-    const hasArrived = sent?.length === allocations.length && missing<Allocation>(sent, allocations).length === 0;
-    if (known?.sent !== undefined && hasArrived) this.written(uid, known.sent, blocks === undefined);
+    const sent = this.#known.get(uid)?.sent;
+    if (sent !== undefined && sameEntries(sent.allocations ?? [], allocations))
+      this.written(uid, sent, blocks === undefined);
     return this.#known.get(uid);
   }
 
@@ -98,13 +99,11 @@ export class StoredStatus {
   }
 }
 
-/** The entries whose node and block are not among those there are. */
-function missing<A extends Allocation>(entries: readonly A[], present: readonly A[]): readonly A[] {
-  if (entries === present || entries.length === 0) return [];
-  const texts = new Set(present.map(textOf));
-  return entries.filter((entry) => !texts.has(textOf(entry)));
-}
-
-function textOf(entry: Allocation): string {
-  return `${entry.nodeName} ${blockText(entry)}`;
+/** Whether a status says nothing any more of an entry's block. Its entries are looked at when that is first asked. */
+function lossesOf({ allocations = [], released = [] }: AnyPoolStatus): (entry: Allocation) => boolean {
+  let blocks: ReadonlySet<string> | undefined;
+  return (entry) => {
+    blocks ??= new Set([...allocations, ...released].map(blockText));
+    return !blocks.has(blockText(entry));
+  };
 }
