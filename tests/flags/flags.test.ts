@@ -66,7 +66,7 @@ const refused: readonly [string, readonly string[], RegExp][] = [
   ["a number with letters is refused", ["x", "-v=two"], /--v=two: this is no whole number/],
   ["a boolean with another word is refused", ["x", "--force=yes"], /this is no boolean/],
   ["a value that the flag refuses is answered with its advice", ["x", "--times=0"], /^--times=0: use 1 or more$/],
-  ["a missing argument is refused", [], /missing required args/],
+  ["a missing argument is refused", [], /an argument is missing: write nv-ipam /],
   ["a flag after two dashes is refused", ["x", "--", "--force"], /--force/],
   ["a level has no sign", ["x", "--level=-1"], /^--level=-1: this is no level; use 0 to 2147483647$/],
   ["a quantity has no other unit", ["x", "--size=1KB"], /^--size=1KB: this is no quantity/],
@@ -83,7 +83,7 @@ const refused: readonly [string, readonly string[], RegExp][] = [
     /"a" is not pattern=N/,
   ],
   ["a wrong flag is told before the version", ["x", "--version", "--wait=5"], /this is no duration/],
-  ["an argument too many is refused", ["x", "y", "z"], /Unused args: `z`/],
+  ["an argument too many is refused", ["x", "y", "z"], /z is one argument too many: write nv-ipam /],
 ];
 for (const [name, args, message] of refused) {
   test(name, () => {

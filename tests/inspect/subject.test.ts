@@ -17,9 +17,10 @@ const subjects: readonly [args: readonly [string, string], expected: Subject | R
   [["frobnicate", ""], /^frobnicate: use pools, node/],
   [["pools", "x"], /^pools takes no name: leave out x$/],
   [["node", "A/B"], /^node A\/B: this is no node's name$/],
-  [["pod", ""], /^pod : give NAMESPACE\/NAME$/],
+  [["pod", ""], /^pod: give NAMESPACE\/NAME$/],
   [["pod", "a/b/c"], /give NAMESPACE\/NAME/],
   [["pod", "../etc"], /give NAMESPACE\/NAME/],
+  [["ip", ""], /^ip: give an address/],
   [["ip", "10.0.0"], /^ip 10\.0\.0: give an address/],
   [["ip", "10.0.0.0/24"], /give an address/],
 ];

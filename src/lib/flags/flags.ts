@@ -159,7 +159,18 @@ function readPositionals<F extends Flags>(
   try {
     cli.parse(["", "", command.name, ...positionals]);
     return ok(given);
-  } catch (error) {
-    return fail(error instanceof Error ? error.message : String(error));
+  } catch {
+    return fail(wrongArguments(command, positionals));
   }
+}
+
+/** Why cac refuses them: a wrong number, or what looks like a flag. */
+function wrongArguments(command: Command<Flags>, positionals: readonly string[]): string {
+  const flag = positionals.find((text) => text.startsWith("-"));
+  if (flag !== undefined) return `${flag} is no argument; flags stand before --`;
+  const places = command.arguments?.split(" ") ?? [];
+  const usage = [titleOf(command), ...places].join(" ");
+  const extra = positionals.at(places.length);
+  if (extra === undefined) return `an argument is missing: write ${usage}; --help says what it can be`;
+  return `${extra} is one argument too many: write ${usage} and flags`;
 }

@@ -38,7 +38,7 @@ export function readSubject(what: string, name: string, podNamespace: string): R
     case "ip": {
       const address = parseAddress(name);
       return address === undefined
-        ? fail(`ip ${name}: give an address such as 10.0.0.1 or fd00::1`)
+        ? fail(`${asked("ip", name)}: give an address such as 10.0.0.1 or fd00::1`)
         : ok({ type: "ip", address });
     }
     default: {
@@ -58,5 +58,9 @@ function readPodName(text: string, podNamespace: string): Result<Subject, string
   const isUsual = parts.length === 1 && namespace === "";
   const isRight =
     namespace !== undefined && name !== undefined && (isUsual || isNodeName(namespace)) && isNodeName(name);
-  return isRight ? ok({ type: "pod", namespace, name }) : fail(`pod ${text}: give NAMESPACE/NAME`);
+  return isRight ? ok({ type: "pod", namespace, name }) : fail(`${asked("pod", text)}: give NAMESPACE/NAME`);
+}
+
+function asked(what: string, name: string): string {
+  return name === "" ? what : `${what} ${name}`;
 }
