@@ -90,7 +90,7 @@ export class KubeClient {
     // An empty list of metadata has null.
     const items = read.value.items === null ? [] : read.value.items;
     if (!Array.isArray(items) || typeof metadata?.resourceVersion !== "string") {
-      return fail(localError("malformed", `GET ${path}: the answer is not a list`));
+      return fail(localError("malformed", `${callText("GET", path)}: the answer is not a list`));
     }
     const next = metadata.continue ? { continue: metadata.continue } : {};
     return ok({ resourceVersion: metadata.resourceVersion, items, ...next });
@@ -147,7 +147,7 @@ export class KubeClient {
     });
     const path = `${listPath(resource, namespace)}${query}`;
     const headers = accept(metadataOnly, METADATA).headers;
-    return watchEvents(`watch ${path}`, request, (signal) =>
+    return watchEvents(callText("watch", path), request, (signal) =>
       this.#connection.send({ method: "GET", path, headers, signal }),
     );
   }
@@ -171,7 +171,7 @@ export class KubeClient {
     content: Partial<Pick<HttpRequest, "body" | "headers">> = {},
   ): Answer<T> {
     const request = { method, path, headers: { accept: "application/json" }, ...content };
-    return this.#exchange(request, options, (answer) => readJson<T>(`${method} ${path}`, answer));
+    return this.#exchange(request, options, (answer) => readJson<T>(callText(method, path), answer));
   }
 
   async #exchange<T>(
@@ -179,7 +179,7 @@ export class KubeClient {
     { signal, timeoutMs = 30_000 }: CallOptions,
     read: (answer: HttpAnswer) => Answer<T>,
   ): Answer<T> {
-    const what = `${request.method} ${request.path}`;
+    const what = callText(request.method, request.path);
     const limit = AbortSignal.timeout(timeoutMs);
     try {
       const both = signal === undefined ? limit : AbortSignal.any([signal, limit]);
@@ -216,4 +216,9 @@ function accept(metadataOnly: boolean, form: string): { readonly headers: Readon
 
 function json(value: unknown): Required<Pick<HttpRequest, "body" | "headers">> {
   return { body: JSON.stringify(value), headers: { accept: "application/json", "content-type": "application/json" } };
+}
+
+/** How messages name a call: without its query, which is long, and another one each time. */
+function callText(verb: string, path: string): string {
+  return `${verb} ${path.split("?", 1)[0]}`;
 }

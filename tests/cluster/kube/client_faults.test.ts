@@ -61,6 +61,13 @@ for (const [name, fault, code, http, reason] of ANSWERS) {
   });
 }
 
+test("an error names the call without its query", async () => {
+  await withFaults([status(500, "InternalError")], async (faults) => {
+    const got = await faults.client().list(THINGS, { namespace: "default", labelSelector: "a=b", limit: 5 });
+    assert.match(got.ok ? "" : got.error.message, /^GET \/apis\/example\.com\/v1\/namespaces\/default\/things: /);
+  });
+});
+
 test("the wait that the server asks for is read from Retry-After, and else from the Status", async () => {
   const inStatus = json({ kind: "Status", code: 429, details: { retryAfterSeconds: 7 } }, 429);
   const script = [status(429, "TooManyRequests", { "retry-after": "3" }), inStatus, status(500, "InternalError")];
