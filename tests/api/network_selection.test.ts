@@ -1,6 +1,10 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { NETWORKS_ANNOTATION, readNetworkSelection } from "../../src/lib/api/network_selection.ts";
+import {
+  NETWORKS_ANNOTATION,
+  networkSelectionFault,
+  readNetworkSelection,
+} from "../../src/lib/api/network_selection.ts";
 
 /** namespace/name@interface, the addresses asked for, the names of cni-args. */
 function read(text: string): readonly string[] {
@@ -24,6 +28,21 @@ const rows: readonly [text: string, expected: readonly string[]][] = [
 ];
 for (const [text, expected] of rows) {
   test(`${JSON.stringify(text)} asks for ${expected.length} networks`, () => assert.equal(read(text), expected));
+}
+
+const faults: readonly [text: string, expected: string | undefined][] = [
+  ["net-a, infra/net-b@ib0", undefined],
+  ['[{"name":"net-a"}]', undefined],
+  ["", undefined],
+  ["net-a, a/b/c", '"a/b/c" is not [NAMESPACE/]NAME[@INTERFACE]'],
+  ["net-a,", '"" is not [NAMESPACE/]NAME[@INTERFACE]'],
+  ['[{"name": "net-a"', "it is no JSON list"],
+  ['{"name": "net-a"}', "it is no JSON list"],
+  ['[{"name": "net-a"}, {"interface": "net2"}]', "its element 1 has no name"],
+];
+for (const [text, expected] of faults) {
+  test(`${JSON.stringify(text)} is ${expected === undefined ? "right" : "told to be wrong"}`, () =>
+    assert.is(networkSelectionFault({ [NETWORKS_ANNOTATION]: text }), expected));
 }
 
 test("without the annotation no network is asked for", () => assert.equal(readNetworkSelection(undefined, "shop"), []));

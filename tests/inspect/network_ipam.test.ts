@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { readNetworkIpam } from "../../src/lib/inspect/network_ipam.ts";
+import { configFault, readNetworkIpam } from "../../src/lib/inspect/network_ipam.ts";
 
 const nv = { type: "nv-ipam", poolName: "p1,p2" };
 const configs: readonly [what: string, config: unknown, cniArgs: object, expected: readonly unknown[]][] = [
@@ -39,6 +39,12 @@ test("a definition without a config that can be read says nothing", () => {
   for (const config of [undefined, "{", "[]", 7, "x".repeat(2 ** 21 + 1)]) {
     assert.equal(readNetworkIpam(config, "net-a"), { type: "", poolKind: "IPPool", pools: [] });
   }
+});
+
+test("why a definition's config cannot be read is told; one that is on the nodes is right", () => {
+  assert.match(configFault('{"type": "macvlan",}'), /^spec\.config of its NetworkAttachmentDefinition is not JSON: /);
+  assert.match(configFault("[]"), "is not a JSON object");
+  for (const config of [undefined, "", '{"type": "macvlan"}']) assert.is(configFault(config), "");
 });
 
 test.run();

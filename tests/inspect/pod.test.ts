@@ -67,10 +67,19 @@ function refusal(...ips: readonly string[]): string {
   const ipam = { type: "nv-ipam", poolKind: "IPPool", pools: ["pool1"] } as const;
   const networks = [{ selection, ipam, problem: "" }];
   const content = clusterContent({ pods: [waits, pod("web", "b", ["10.0.0.10"])] });
-  const report = podInCluster(content, { pod: waits, networks, events: [], daemonReady: true });
+  const report = podInCluster(content, { pod: waits, networks, askedFault: undefined, events: [], daemonReady: true });
   assert.is(schemaErrors(JSON.parse(JSON.stringify(report))), "");
   return report.interfaces[0]?.pools[0]?.problem ?? "";
 }
+
+test("an annotation that cannot be read is told, and not that the pod asks for nothing", () => {
+  const waits = pod("waits", "a", []);
+  const askedFault = "it is no JSON list";
+  const details = { pod: waits, networks: [], askedFault, events: [], daemonReady: true };
+  assert.equal(podInCluster(clusterContent({ pods: [waits] }), details).problems, [
+    "its annotation k8s.v1.cni.cncf.io/networks cannot be read: it is no JSON list",
+  ]);
+});
 
 const refusals: readonly [ips: readonly string[], why: string][] = [
   [[], "no address yet"],

@@ -29,7 +29,7 @@ export function readNetworkSelection(
 ): readonly NetworkSelection[] {
   const text = annotations?.[NETWORKS_ANNOTATION];
   if (typeof text !== "string" || text.length > MAX_LENGTH) return [];
-  const elements = /[[{"]/.test(text) ? jsonElements(text) : text.split(",").flatMap(shortElement);
+  const elements = isJson(text) ? jsonElements(text) : text.split(",").flatMap(shortElement);
   return elements.map(({ name, namespace, ifname, ips, cniArgs }, index) => ({
     name,
     namespace: namespace || podNamespace,
@@ -39,6 +39,32 @@ export function readNetworkSelection(
   }));
 }
 
+/** Why the annotation, or a part of it, cannot be read, so that Multus refuses the pod; undefined when it can. */
+export function networkSelectionFault(annotations: Readonly<Record<string, string>> | undefined): string | undefined {
+  const text = annotations?.[NETWORKS_ANNOTATION] ?? "";
+  if (text === "") return undefined;
+  if (!isJson(text)) {
+    const wrong = text.split(",").find((part) => shortElement(part).length === 0);
+    return wrong === undefined ? undefined : `"${wrong.trim()}" is not [NAMESPACE/]NAME[@INTERFACE]`;
+  }
+  const value = parseJson(text);
+  if (!Array.isArray(value)) return "it is no JSON list";
+  const wrong = value.findIndex((element) => jsonElement(element).length === 0);
+  return wrong < 0 ? undefined : `its element ${wrong} has no name`;
+}
+
+function isJson(text: string): boolean {
+  return /[[{"]/.test(text);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
 /** `[namespace/]name[@interface]` */
 function shortElement(text: string): readonly NetworkSelection[] {
   const [, namespace = "", name, ifname = ""] = /^(?:([^/@]+)\/)?([^/@]+)(?:@([^/@]+))?$/.exec(text.trim()) ?? [];
@@ -46,28 +72,25 @@ function shortElement(text: string): readonly NetworkSelection[] {
 }
 
 function jsonElements(text: string): readonly NetworkSelection[] {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return [];
-  }
-  return (Array.isArray(value) ? value : []).flatMap((element): readonly NetworkSelection[] => {
-    if (!isFields(element)) return [];
-    const name = textOf(member(element, "name"));
-    if (name === "") return [];
-    const ips = member(element, "ips");
-    const cniArgs = member(element, "cni-args");
-    return [
-      {
-        name,
-        namespace: textOf(member(element, "namespace")),
-        ifname: textOf(member(element, "interface")),
-        ips: Array.isArray(ips) ? ips.filter((ip) => typeof ip === "string") : [],
-        cniArgs: isFields(cniArgs) ? cniArgs : {},
-      },
-    ];
-  });
+  const value = parseJson(text);
+  return (Array.isArray(value) ? value : []).flatMap(jsonElement);
+}
+
+function jsonElement(element: unknown): readonly NetworkSelection[] {
+  if (!isFields(element)) return [];
+  const name = textOf(member(element, "name"));
+  if (name === "") return [];
+  const ips = member(element, "ips");
+  const cniArgs = member(element, "cni-args");
+  return [
+    {
+      name,
+      namespace: textOf(member(element, "namespace")),
+      ifname: textOf(member(element, "interface")),
+      ips: Array.isArray(ips) ? ips.filter((ip) => typeof ip === "string") : [],
+      cniArgs: isFields(cniArgs) ? cniArgs : {},
+    },
+  ];
 }
 
 function textOf(value: unknown): string {

@@ -1,12 +1,12 @@
 /** Reads one pod of a cluster with the definitions of its networks, its Events, and whether its node's daemon is ready. */
-import { type NetworkSelection, readNetworkSelection } from "../api/network_selection.ts";
+import { type NetworkSelection, networkSelectionFault, readNetworkSelection } from "../api/network_selection.ts";
 import type { KubeClient } from "../kube/client.ts";
 import { listAll } from "../kube/list_all.ts";
 import type { KubeObject, Resource } from "../kube/object.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { AskedNetwork, PodDetails } from "./content.ts";
 import { keepPod, NETWORKS, type NetworkObject, PODS, type PodObject } from "./from_cluster.ts";
-import { readNetworkIpam } from "./network_ipam.ts";
+import { configFault, readNetworkIpam } from "./network_ipam.ts";
 import type { EventItem } from "./report.ts";
 
 const EVENTS: Resource = { group: "", version: "v1", plural: "events" };
@@ -33,20 +33,22 @@ export async function readPod(
     return fail(read.error.code === "notFound" ? `there is no pod ${namespace}/${name}` : read.error.message);
   }
   const pod = keepPod(read.value);
+  const { annotations } = read.value.metadata;
   const [networks, events, daemonReady] = await Promise.all([
-    Promise.all(
-      readNetworkSelection(read.value.metadata.annotations, namespace).map((each) => readNetwork(client, each)),
-    ),
+    Promise.all(readNetworkSelection(annotations, namespace).map((each) => readNetwork(client, each))),
     readEvents(client, namespace, pod.uid),
     pod.node === "" ? undefined : isDaemonReady(client, pod.node),
   ]);
-  return ok({ pod, networks, events, daemonReady });
+  return ok({ pod, networks, askedFault: networkSelectionFault(annotations), events, daemonReady });
 }
 
 async function readNetwork(client: KubeClient, selection: NetworkSelection): Promise<AskedNetwork> {
   const { namespace, name, cniArgs } = selection;
   const read = await client.get<NetworkObject>(NETWORKS, { namespace, name });
-  if (read.ok) return { selection, ipam: readNetworkIpam(read.value.spec?.config, name, cniArgs), problem: "" };
+  if (read.ok) {
+    const { config } = read.value.spec ?? {};
+    return { selection, ipam: readNetworkIpam(config, name, cniArgs), problem: configFault(config) };
+  }
   const isMissing = read.error.code === "notFound";
   const problem = isMissing ? `there is no NetworkAttachmentDefinition ${namespace}/${name}` : read.error.message;
   return { selection, ipam: undefined, problem };

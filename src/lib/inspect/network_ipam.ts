@@ -8,6 +8,13 @@ import type { NetworkIpam } from "./content.ts";
 const MAX_LENGTH = 2 ** 21;
 const UNKNOWN: NetworkIpam = { type: "", poolKind: "IPPool", pools: [] };
 
+/** Why spec.config of a NetworkAttachmentDefinition cannot be read; "" when it can, or is a file's on the nodes. */
+export function configFault(config: unknown): string {
+  if (typeof config !== "string" || config === "") return "";
+  const read = parseObject(Buffer.from(config), "spec.config of its NetworkAttachmentDefinition");
+  return read.ok ? "" : read.error.message;
+}
+
 /**
  * Reads spec.config of a NetworkAttachmentDefinition.
  *

@@ -1,4 +1,5 @@
 /** `inspect pod`: each interface of a pod, its pool, address and block, and why it does not start. Pure. */
+import { NETWORKS_ANNOTATION } from "../api/network_selection.ts";
 import type { NetworkStatus } from "../api/network_status.ts";
 import { PLUGIN_NAME } from "../cni/install.ts";
 import { closest } from "../flags/closest.ts";
@@ -90,13 +91,14 @@ function poolFacts(
 
 /** A pod as the API server has it. */
 export function podInCluster(content: ClusterContent, details: PodDetails): PodReport {
-  const { pod, networks, events, daemonReady } = details;
+  const { pod, networks, askedFault, events, daemonReady } = details;
   const cluster = readyCluster(content);
   const problems: string[] = [];
   if (pod.node === "") problems.push("it is on no node yet: the scheduler has not placed it");
   if (daemonReady === false)
     problems.push(`no node daemon is ready on ${pod.node}: no address is given there until it is`);
-  if (networks.length === 0 && pod.interfaces.length === 0)
+  if (askedFault !== undefined) problems.push(`its annotation ${NETWORKS_ANNOTATION} cannot be read: ${askedFault}`);
+  else if (networks.length === 0 && pod.interfaces.length === 0)
     problems.push("it asks for no network besides the cluster's own");
   return {
     ...head("PodReport", content),
