@@ -19,7 +19,6 @@ import { runDaemon } from "./_daemon.ts";
 const section = "Standalone";
 
 const FLAGS = defineFlags({
-  ...LOG_FLAGS,
   ...endpointFlags(section, { probes: "0", metrics: "0" }),
   pools: {
     type: "string",
@@ -41,6 +40,7 @@ const FLAGS = defineFlags({
   },
   ...DAEMON_FLAGS,
   ...INSTALL_FLAGS,
+  ...LOG_FLAGS,
 });
 
 /** Its command line; docs/flags.md lists the flags. */
@@ -93,7 +93,8 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
     return source;
   }
   const plugin = new PluginInstallation(values, true, log.named("install"));
-  const checks = { pools: () => missingPools(pools) };
+  // Before the directory was read once without a mistake there are none to serve.
+  const checks = { pools: () => pools.missing("IPPool") };
   const { store } = daemon.value;
   const endpoints = await openDaemonEndpoints({ values, store, pools, plugin, checks, metrics, log });
   if (!endpoints.ok) {
@@ -104,9 +105,4 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
   await source.value.run(stop);
   await Promise.all([endpoints.value(), daemon.value.close()]);
   return ok(undefined);
-}
-
-/** Before the directory was read once without a mistake there are none to serve. */
-function missingPools(pools: PoolTable): string | undefined {
-  return pools.known("IPPool") ? undefined : "the directory was not read without a mistake yet; the log names them";
 }

@@ -411,11 +411,12 @@ function statusPatch(address: string): Json {
   return { metadata: { annotations: { "k8s.v1.cni.cncf.io/network-status": status } } };
 }
 
-test("pools of several namespaces need one to be named", async () => {
+test("a pool in a namespace that no controller looks at hides no other, and is told", async () => {
   await new Pools(client, "shop").create("IPPool", "other", { subnet: "10.5.0.0/24", perNodeBlockSize: 8 });
-  const { exit, stderr } = await inspect("pools");
-  assert.is(exit, 1);
-  assert.match(stderr, /pools in several namespaces \(kube-system, shop\): name one with --ippools-namespace/);
+  const { exit, stdout, stderr } = await inspect("pools");
+  assert.is(exit, 0, stderr);
+  assert.not.match(stdout, "other");
+  assert.match(stderr, /IPPool other of namespace shop is not served: .*; make it in kube-system\n/);
   const { items } = await document("pools", "--ippools-namespace=shop");
   assert.equal(
     items.map(({ pool }) => pool),

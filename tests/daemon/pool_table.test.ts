@@ -34,6 +34,19 @@ test("R11 a kind is known from the first time that all of its pools are told", (
   assert.not.ok(table.known("CIDRPool"));
 });
 
+test("R11 why a kind is not known is told, and what of a known one may be out of date", () => {
+  const table = new PoolTable("node-1");
+  assert.is(table.missing("IPPool"), "the IPPools are not known yet");
+  table.explain((kind) => [`no ${kind} can be read`, "nor anything else"]);
+  assert.is(table.missing("IPPool"), "the IPPools are not known yet: no IPPool can be read (and 1 more)");
+  assert.equal(table.outdated(), []);
+  table.markKnown("IPPool");
+  assert.equal(
+    [table.missing("IPPool"), table.outdated()],
+    [undefined, ["no IPPool can be read", "nor anything else"]],
+  );
+});
+
 test("replacing forgets what is not named, and nothing of the other kind", () => {
   const table = new PoolTable("node-1");
   const prefix: Pool = {

@@ -40,6 +40,7 @@ export function nodeContent(more: Partial<NodeContent> = {}): NodeContent {
     reservations: [reservation],
     pods: undefined,
     problems: [],
+    outdated: [],
     ...more,
   };
 }

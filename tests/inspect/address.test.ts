@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { addressReport } from "../../src/lib/inspect/address.ts";
 import { parseAddress } from "../../src/lib/ip/address.ts";
 import type { AddressView } from "../../src/lib/rpc/generated/daemon.ts";
-import { nodeContent, pool } from "./_node.ts";
+import { nodeContent, pool, reservation } from "./_node.ts";
 import { schemaErrors } from "./_schema.ts";
 
 const ROUTED = {
@@ -16,10 +16,19 @@ const ROUTED = {
   block: { startIP: "10.20.3.0", endIP: "10.20.3.255" },
 };
 
+/** A store does not know the node's name. */
+const STORED = { ...reservation, node: "" };
+
 function summary(text: string, views?: readonly AddressView[]): string {
   const address = parseAddress(text);
   if (address === undefined) throw new Error(text);
-  const report = addressReport(nodeContent({ pools: [pool, ROUTED] }), address, views);
+  const ofStore = {
+    source: { type: "store", place: "/s", node: "" },
+    isRunning: false,
+    reservations: [STORED],
+  } as const;
+  const content = nodeContent({ pools: [pool, ROUTED], ...(views === undefined && ofStore) });
+  const report = addressReport(content, address, views);
   assert.is(schemaErrors(JSON.parse(JSON.stringify(report))), "");
   return report.summary;
 }
@@ -51,9 +60,9 @@ const rows: readonly [text: string, views: readonly AddressView[] | undefined, w
     [view({ poolKind: "CIDRPool", pool: "routed", network: "10.20.3.0/24" })],
     /in CIDRPool\/routed, not in this node's block: give --kubeconfig/,
   ],
-  ["10.0.0.1", undefined, /of node-1 in IPPool\/pool1, the gateway/],
+  ["10.0.0.1", undefined, /in this node's block 10\.0\.0\.1-10\.0\.0\.8 of IPPool\/pool1, the gateway/],
   ["10.0.0.99", undefined, /in IPPool\/pool1, not in this node's block: give --kubeconfig/],
-  ["10.0.0.2", undefined, /; held \(dynamic\) by container c1 interface net1 of pod default\/web on node-1 since /],
+  ["10.0.0.2", undefined, /; held \(dynamic\) by container c1 interface net1 of pod default\/web since /],
   ["192.0.2.1", [], /^192\.0\.2\.1: in no pool; nobody on this node has it$/],
 ];
 for (const [text, views, words] of rows) {

@@ -119,6 +119,14 @@ const shows = (...addresses: readonly string[]): PodView => ({
   interfaces: [{ network: "net-a", ifname: "net1", addresses: [...addresses] }],
 });
 
+test("pools that are served as they were before are told with the reason", () => {
+  const found = checkNode(nodeContent({ outdated: ["/pools/a.yaml:3: spec.subnet: Required value"] }));
+  assert.equal(
+    found.map(({ severity, reason, message }) => [severity, reason, message]),
+    [["warning", "PoolProblem", "pools are served as they were before: /pools/a.yaml:3: spec.subnet: Required value"]],
+  );
+});
+
 const byPods: readonly [string, Partial<NodeContent>, readonly string[]][] = [
   ["a pod that shows what is reserved for it is well", { pods: [web] }, []],
   ["where pods are not known nothing is said of them", { reservations: [] }, []],

@@ -56,6 +56,16 @@ const rows: readonly [what: string, lists: Lists, expected: readonly string[] | 
     { ippools: [POOL, { ...POOL, metadata: { name: "q", namespace: "b" } }] },
     /several namespaces \(b, ipam\): name one/,
   ],
+  [
+    "of several namespaces that is looked at whose pools a controller has looked at, and the others are told",
+    {
+      ippools: [
+        { ...POOL, status: { allocations: [] } },
+        { ...POOL, metadata: { name: "q", namespace: "b" } },
+      ],
+    },
+    ["IPPool/p", "IPPool q of namespace b is not served: no controller has looked at it; make it in ipam"],
+  ],
   ["an object that is no pool at all is passed over", { ippools: [POOL, { metadata: {} }] }, ["IPPool/p"]],
   [
     "what may not be seen is noted",

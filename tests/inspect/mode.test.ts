@@ -417,12 +417,22 @@ test("without a daemon the store is shown, and stderr says so", async () => {
   // The daemon's own files, also after a kill.
   await daemon.end("SIGKILL");
   for (const [what, expected] of documents) {
+    if (what === "check") continue;
     const { exit, stdout, stderr } = await inspect(what, "-o", "json");
     assert.is(exit, 0);
     assert.is(stderr, `nv-ipam inspect: ${NO_DAEMON}\n`);
     const items = expected.items.map((item) => ("node" in item ? { ...item, node: "" } : item));
     assert.equal(stable(JSON.parse(stdout)), { ...expected, source: STORE, notes: [NO_DAEMON], items });
   }
+});
+
+test("check finds that no daemon answers, unless only the store was asked about", async () => {
+  const { exit, stdout } = await inspect("check", "-o", "json");
+  const [finding, ...more] = JSON.parse(stdout).items;
+  assert.equal([exit, finding.severity, finding.reason, more], [1, "error", "NotServing", []]);
+  assert.match(finding.message, new RegExp(`^no daemon answers: connect unix://${daemon.socket}: .*running\\?$`));
+  const offline = await run(EXECUTABLE, "inspect", "check", `--store-file=${daemon.store}`);
+  assert.equal([offline.exit, offline.stdout], [0, "nothing wrong found\n"]);
 });
 
 test("without a daemon a damaged store is an error that check finds", async () => {
@@ -434,7 +444,7 @@ test("without a daemon a damaged store is an error that check finds", async () =
   }
   const { exit, stdout } = await inspect("check", "-o", "json");
   assert.is(exit, 1);
-  const [finding] = JSON.parse(stdout).items;
+  const [, finding] = JSON.parse(stdout).items;
   assert.equal([finding.severity, finding.reason], ["error", "NotServing"]);
   assert.match(finding.message, `the store ${daemon.store} is damaged; nv-ipam store repair mends it`);
 });

@@ -150,6 +150,7 @@ for (const [what, text, message] of mistakes) {
     await host.logged(message);
     await host.logged("What was in force before stays in force");
     assert.equal(host.pools(), [first]);
+    assert.match(host.table.outdated().join("\n"), message);
     await delay(1000);
     assert.is(host.log.filter((line) => line.includes(message)).length, 1);
     await host.stop();
@@ -157,7 +158,7 @@ for (const [what, text, message] of mistakes) {
     await host.serves(first);
     host.remove("b.yaml");
     await host.logged("The pools' files are accepted again");
-    assert.equal(host.pools(), [first]);
+    assert.equal([host.pools(), host.table.outdated()], [[first], []]);
   });
 }
 
@@ -165,10 +166,10 @@ test("R11 pools are not known while there never was a reading without a mistake"
   host.write("a.yaml", "kind: IPPool");
   await host.start();
   await host.logged("a.yaml:1: ");
-  assert.not.ok(host.table.known("IPPool"));
+  assert.match(host.table.missing("IPPool") ?? "", /^the IPPools are not known yet: .*a\.yaml:1: .+/);
   host.remove("a.yaml");
   await host.serves();
-  assert.ok(host.table.known("CIDRPool"));
+  assert.equal([host.table.missing("CIDRPool"), host.table.outdated()], [undefined, []]);
 });
 
 test("a directory that is missing is told once, and taken up when it comes", async ({ host }) => {

@@ -90,6 +90,7 @@ function addServices(server: Server, options: DaemonOptions): void {
     nodeName: options.nodeName,
     notReady: (kind, names) => notReady(kind, names, options),
     poolViews: () => [...options.pools.all()].map((pool) => poolView(pool, store.ledger)),
+    outdated: () => options.pools.outdated(),
     podViews: () => options.podViews?.(),
     addressViews: (address) => [...options.pools.all()].flatMap((pool) => addressView(pool, address)),
   });
@@ -117,7 +118,8 @@ function addServices(server: Server, options: DaemonOptions): void {
 function notReady(kind: PoolKind, names: readonly string[], { pools, store }: DaemonOptions): readonly string[] {
   const admitted = store.admitsReservations();
   const faults = admitted.ok ? [] : [admitted.error.message];
-  if (!pools.known(kind)) return [`the ${kind}s are not known yet`, ...faults];
+  const missing = pools.missing(kind);
+  if (missing !== undefined) return [missing, ...faults];
   const refusals = names.map((name) => pools.serve(kind, name)).flatMap((pool) => (pool.ok ? [] : pool.error.message));
   return [...faults, ...refusals];
 }

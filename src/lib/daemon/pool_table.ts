@@ -15,6 +15,7 @@ export class PoolTable {
   readonly #nodeName: string;
   readonly #pools: Readonly<Record<PoolKind, Map<string, TabledPool>>> = { IPPool: new Map(), CIDRPool: new Map() };
   readonly #known = new Set<PoolKind>();
+  #troubles: (kind: PoolKind) => readonly string[] = () => [];
 
   constructor(nodeName: string) {
     this.#nodeName = nodeName;
@@ -58,6 +59,24 @@ export class PoolTable {
   /** Whether the pools of the kind have been read once (R11). */
   known(kind: PoolKind): boolean {
     return this.#known.has(kind);
+  }
+
+  /** Lets whoever knows the pools say what keeps those that are written now from being in the table, a sentence each. */
+  explain(troubles: (kind: PoolKind) => readonly string[]): void {
+    this.#troubles = troubles;
+  }
+
+  /** Why no pool of the kind is served, a sentence; undefined when they have been read once. */
+  missing(kind: PoolKind): string | undefined {
+    if (this.known(kind)) return undefined;
+    const [first, ...more] = this.#troubles(kind);
+    const why = first === undefined ? "" : `: ${first}`;
+    return `the ${kind}s are not known yet${why}${more.length === 0 ? "" : ` (and ${more.length} more)`}`;
+  }
+
+  /** Why the pools that are known may not be those that are written now, a sentence each. */
+  outdated(): readonly string[] {
+    return [...new Set([...this.#known].flatMap((kind) => this.#troubles(kind)))];
   }
 
   /** The ready-made pool, or why this node does not serve it. */

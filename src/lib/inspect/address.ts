@@ -146,9 +146,11 @@ function placeText({ state, node, block, ...pool }: PlaceItem): string {
     block === null ? "" : block.endIP === "" ? `that begins at ${block.startIP}` : `${block.startIP}-${block.endIP}`;
   switch (state) {
     case "allocated":
-      return node === ""
-        ? `in the block of another node of ${name} ${text}`.trim()
-        : `in the block ${text} of ${node} in ${name}`;
+      if (node !== "") return `in the block ${text} of ${node} in ${name}`;
+      // A daemon knows where another node's block begins, a store its own node's whole block but no node's name.
+      return block?.endIP === ""
+        ? `in the block of another node of ${name} ${text}`
+        : `in this node's block ${text} of ${name}`;
     case "resting":
       return `in the block ${text} of ${name}, that rests since ${node} gave it up`;
     case "none":

@@ -6,10 +6,12 @@ import { type Finding, finding, fullness, type Subject, sorted } from "./finding
 import type { PoolItem, ReservationItem } from "./report.ts";
 
 /** Checks a node. What only a running daemon knows is not compared with what its store remembers. */
-export function checkNode({ source, pools, isRunning, reservations, pods, problems }: NodeContent): readonly Finding[] {
-  const { node } = source;
+export function checkNode(content: NodeContent): readonly Finding[] {
+  const { pools, isRunning, reservations, pods, problems, outdated } = content;
+  const { node } = content.source;
   const found = [
     ...problems.map((message) => finding("error", "NotServing", {}, message)),
+    ...outdated.map((why) => finding("warning", "PoolProblem", {}, `pools are served as they were before: ${why}`)),
     ...heldTwice(reservations),
     ...notAdopted(reservations),
     ...(isRunning ? [...againstPools(pools, reservations), ...pools.flatMap(poolFindings), ...overlapping(pools)] : []),

@@ -20,6 +20,8 @@ export interface NodeContent {
   readonly pods: readonly PodView[] | undefined;
   /** What keeps ADD from being served, a sentence each. */
   readonly problems: readonly string[];
+  /** Why the pools that it serves may not be those that are written now, a sentence each. */
+  readonly outdated: readonly string[];
 }
 
 /** A pod as the API server has it, as far as it matters here. */
@@ -71,6 +73,8 @@ export interface AskedNetwork {
 export interface PodDetails {
   readonly pod: Pod;
   readonly networks: readonly AskedNetwork[];
+  /** Why what it asks for cannot be read; undefined when it can. */
+  readonly askedFault: string | undefined;
   readonly events: readonly EventItem[];
   /** Whether a node daemon is ready on its node; undefined where that cannot be told. */
   readonly daemonReady: boolean | undefined;

@@ -117,11 +117,25 @@ async function readPools(client: Lister, namespace: string): Promise<Result<Pool
   }
   if (notes.length === POOL_KINDS.length)
     return fail(`${client.server} does not know IPPools and CIDRPools: the CRDs are not there`);
-  const namespaces = [...new Set(pools.map(({ metadata }) => metadata.namespace ?? ""))].sort();
-  if (namespaces.length > 1) {
-    return fail(`there are pools in several namespaces (${namespaces.join(", ")}): name one with --ippools-namespace`);
+  return servedPools({ pools, notes });
+}
+
+/** The pools of one namespace: of several, that whose pools have a status, for a controller looks at one alone. */
+function servedPools({ pools, notes }: PoolsRead): Result<PoolsRead, string> {
+  const byNamespace = Map.groupBy(pools, ({ metadata }) => metadata.namespace ?? "");
+  if (byNamespace.size < 2) return ok({ pools, notes });
+  const [served, ...more] = [...byNamespace].filter(([, those]) => those.some(({ status }) => status !== undefined));
+  if (served === undefined || more.length > 0) {
+    const names = [...byNamespace.keys()].sort().join(", ");
+    return fail(`there are pools in several namespaces (${names}): name one with --ippools-namespace`);
   }
-  return ok({ pools, notes });
+  const [namespace, those] = served;
+  const others = pools.filter((pool) => !those.includes(pool));
+  const strays = others.map(
+    ({ kind, metadata }) =>
+      `${kind} ${metadata.name} of namespace ${metadata.namespace} is not served: no controller has looked at it; make it in ${namespace}`,
+  );
+  return ok({ pools: those, notes: [...notes, ...strays] });
 }
 
 /** Items of a list say neither version nor kind. */

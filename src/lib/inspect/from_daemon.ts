@@ -45,7 +45,7 @@ export async function readFromDaemon(target: string): Promise<Result<NodeContent
   const ask = asking(target);
   const answered = await ask("ListPools", ListPoolsRequest.encode({}).finish());
   if (!answered.ok) return answered;
-  const { pools, nodeName: node } = ListPoolsResponse.decode(answered.value ?? NOTHING);
+  const { pools, nodeName: node, outdated } = ListPoolsResponse.decode(answered.value ?? NOTHING);
   const problems = new Set<string>();
   for (const poolKind of ["IPPool", "CIDRPool"]) {
     const status = await ask("GetStatus", GetStatusRequest.encode({ pools: [], poolKind }).finish());
@@ -65,6 +65,7 @@ export async function readFromDaemon(target: string): Promise<Result<NodeContent
     reservations: reservations.value,
     pods: pods.value,
     problems: [...problems],
+    outdated,
   });
 }
 

@@ -24,7 +24,17 @@ export async function readFromStore(storeFile: string): Promise<Result<NodeConte
   const pools = content.pools.map((record) => storedPool(record, held.get(poolKey(record.pool)) ?? []));
   const reservations = content.reservations.map((reservation) => reservationItem(reservationView(reservation), ""));
   const source = { type: "store", place: storeFile, node: "" } as const;
-  return ok({ type: "node", source, notes, pools, isRunning: false, reservations, pods: undefined, problems });
+  return ok({
+    type: "node",
+    source,
+    notes,
+    pools,
+    isRunning: false,
+    reservations,
+    pods: undefined,
+    problems,
+    outdated: [],
+  });
 }
 
 function poolKey({ kind, name, uid }: PoolID): string {

@@ -65,9 +65,10 @@ export class Reader {
         if (this.#options.subject.type === "store") return present(await storeReport(origin.storeFile));
         const content = await readFromStore(origin.storeFile);
         if (!content.ok) return content;
-        const { notes } = content.value;
-        const down = before.length === 0 ? [] : [`no daemon answers; this is what ${origin.storeFile} holds`];
-        return present(await this.#ofNode({ ...content.value, notes: [...down, ...notes] }));
+        if (before.length === 0) return present(await this.#ofNode(content.value));
+        const notes = [`no daemon answers; this is what ${origin.storeFile} holds`, ...content.value.notes];
+        const problems = [...before.map((why) => `no daemon answers: ${why}`), ...content.value.problems];
+        return present(await this.#ofNode({ ...content.value, notes, problems }));
       }
       case "cluster":
         return this.#readCluster(origin);

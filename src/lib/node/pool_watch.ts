@@ -42,6 +42,7 @@ export class PoolWatch {
     this.#options = options;
     const watchLog = (kind: PoolKind): WatchLog => new WatchLog(POOL_RESOURCES[kind].plural, options.log);
     this.#logs = { IPPool: watchLog("IPPool"), CIDRPool: watchLog("CIDRPool") };
+    options.table.explain((kind) => [this.#logs[kind].trouble ?? []].flat());
     this.#reflectors = POOL_KINDS.map((kind) => this.#reflect(kind));
   }
 

@@ -55,12 +55,13 @@ export class PoolSource {
   #nodes: readonly NodeInfo[] = [];
   /** When a block's rest is over and the pools have to be dealt again, in milliseconds of performance.now. */
   #wakeAt = Number.POSITIVE_INFINITY;
-  #toldProblems = "";
+  #problems: readonly string[] = [];
   #toldBlocks: ReadonlyMap<string, string> = new Map();
 
   private constructor(options: PoolSourceOptions, dealt: readonly Pool[] | undefined) {
     this.#options = options;
     this.#dealt = dealt;
+    options.table.explain(() => this.#problems);
   }
 
   /** Takes up the pools as they were dealt last. @returns why the state file cannot be used. */
@@ -150,17 +151,16 @@ export class PoolSource {
       for (const { pool, reason, message } of dealt.events) log.warning(message, { pool, reason });
       for (const { pool, blocks } of dealt.forgotten) log.warning("A pool is gone, with its blocks", { pool, blocks });
     }
-    if (this.#toldProblems !== "") log.info("The pools' files are accepted again");
-    this.#toldProblems = "";
+    if (this.#problems.length > 0) log.info("The pools' files are accepted again");
+    this.#problems = [];
     this.#wakeAt = performance.now() + (dealt.wakeAfterMs ?? Number.POSITIVE_INFINITY);
     return true;
   }
 
   /** Says once what keeps the files' content from being in force. */
   #tell(problems: readonly string[]): void {
-    const text = problems.join("\n");
-    if (text === this.#toldProblems) return;
-    this.#toldProblems = text;
+    if (problems.join("\n") === this.#problems.join("\n")) return;
+    this.#problems = problems;
     const { log } = this.#options;
     for (const problem of problems) log.error("The pools' files are not accepted", { problem });
     log.warning("What was in force before stays in force", { pools: this.#dealt?.length ?? 0 });

@@ -23,7 +23,13 @@ function reservation(index: number, more: Partial<Reservation> = {}): Reservatio
 function service(reservations: readonly Reservation[], state: Partial<DaemonState> = {}): DaemonService {
   const { ledger } = Ledger.load({ reservations, pools: [] });
   const store = { ledger, commit: async () => ok(undefined), admitsReservations: () => ok(undefined) };
-  const nothing = { notReady: () => [], poolViews: () => [], podViews: () => undefined, addressViews: () => [] };
+  const nothing = {
+    notReady: () => [],
+    poolViews: () => [],
+    outdated: () => [],
+    podViews: () => undefined,
+    addressViews: () => [],
+  };
   return new DaemonService(store, { nodeName: "node-1", ...nothing, ...state });
 }
 

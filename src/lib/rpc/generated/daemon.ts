@@ -49,6 +49,8 @@ export interface ListPoolsRequest {
 export interface ListPoolsResponse {
   pools: PoolView[];
   nodeName: string;
+  /** Why these may not be the pools that are written now, one sentence each: the first of them. */
+  outdated: string[];
 }
 
 /** Counts are decimal texts: a block may hold more than 2^64 addresses. */
@@ -541,7 +543,7 @@ export const ListPoolsRequest: MessageFns<ListPoolsRequest> = {
 };
 
 function createBaseListPoolsResponse(): ListPoolsResponse {
-  return { pools: [], nodeName: "" };
+  return { pools: [], nodeName: "", outdated: [] };
 }
 
 export const ListPoolsResponse: MessageFns<ListPoolsResponse> = {
@@ -551,6 +553,9 @@ export const ListPoolsResponse: MessageFns<ListPoolsResponse> = {
     }
     if (message.nodeName !== "") {
       writer.uint32(18).string(message.nodeName);
+    }
+    for (const v of message.outdated) {
+      writer.uint32(26).string(v!);
     }
     return writer;
   },
@@ -584,6 +589,14 @@ export const ListPoolsResponse: MessageFns<ListPoolsResponse> = {
             message.nodeName = reader.string();
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outdated.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -603,6 +616,7 @@ export const ListPoolsResponse: MessageFns<ListPoolsResponse> = {
     const message = createBaseListPoolsResponse();
     message.pools = object.pools?.map((e) => PoolView.fromPartial(e)) || [];
     message.nodeName = object.nodeName ?? "";
+    message.outdated = object.outdated?.map((e) => e) || [];
     return message;
   },
 };

@@ -31,6 +31,8 @@ export interface DaemonState {
   notReady(kind: PoolKind, pools: readonly string[]): readonly string[];
   /** The pools as this node serves them. */
   poolViews(): readonly PoolView[];
+  /** Why they may not be the pools that are written now, a sentence each. */
+  outdated(): readonly string[];
   /** The unfinished pods on this node; undefined where they are not known. */
   podViews(): readonly PodView[] | undefined;
   /** What the address is in each pool whose network has it. */
@@ -42,6 +44,9 @@ const MAX_PAGE = 1000;
 
 /** Pools that one STATUS asks about. */
 const MAX_STATUS_POOLS = 16;
+
+/** A directory may have as many mistakes as lines: these are enough to begin with. */
+const MAX_OUTDATED = 16;
 
 /** The service's methods. */
 export class DaemonService {
@@ -73,7 +78,9 @@ export class DaemonService {
 
   /** The pools as this node serves them. */
   async listPools(): Promise<Result<ListPoolsResponse, Refusal>> {
-    return ok({ pools: [...this.#daemon.poolViews()], nodeName: this.#daemon.nodeName });
+    const { nodeName } = this.#daemon;
+    const outdated = this.#daemon.outdated().slice(0, MAX_OUTDATED);
+    return ok({ pools: [...this.#daemon.poolViews()], nodeName, outdated });
   }
 
   /** One page of the reservations. */

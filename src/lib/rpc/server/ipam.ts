@@ -30,8 +30,8 @@ export interface DurableLedger {
 
 /** The pools as this node serves them. */
 export interface ServedPools {
-  /** Whether the pools of the kind have been read once (R11). */
-  known(kind: PoolKind): boolean;
+  /** Why no pool of the kind is served, a sentence; undefined when they have been read once (R11). */
+  missing(kind: PoolKind): string | undefined;
   /** The ready-made pool, or why it is not served. */
   serve(kind: PoolKind, name: string): Result<NodePool, Refusal>;
 }
@@ -73,7 +73,8 @@ export class IpamService {
     if (owner.type === "none" && !this.#options.podOptional) {
       return invalid("parameters.metadata.k8s_pod_name", "is required: this daemon serves pods only");
     }
-    if (!this.#pools.known(kind)) return unavailable(`the ${kind}s are not known yet; the call will be tried again`);
+    const missing = this.#pools.missing(kind);
+    if (missing !== undefined) return unavailable(`${missing}; the call will be tried again`);
     const admitted = this.#store.admitsReservations();
     if (!admitted.ok) return unavailable(admitted.error.message);
     const pools: NodePool[] = [];
