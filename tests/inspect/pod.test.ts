@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { alikeOnce } from "../../src/lib/inspect/from_pod.ts";
 import { podInCluster, podOnNode } from "../../src/lib/inspect/pod.ts";
 import type { PodReport } from "../../src/lib/inspect/report.ts";
 import { clusterContent, pod } from "./_cluster.ts";
@@ -79,6 +80,18 @@ test("an annotation that cannot be read is told, and not that the pod asks for n
   assert.equal(podInCluster(clusterContent({ pods: [waits] }), details).problems, [
     "its annotation k8s.v1.cni.cncf.io/networks cannot be read: it is no JSON list",
   ]);
+});
+
+test("Events that differ in the sandbox's ID alone are told once, with how many they are", () => {
+  const failed = (sandbox: string, lastSeen: string, why = "is full") => ({
+    reason: "FailedCreatePodSandBox",
+    message: `sandbox "${sandbox.repeat(64)}": pool1 ${why}`,
+    count: 2,
+    lastSeen,
+  });
+  const newest = failed("b", "2026-11-22T08:03:00Z");
+  const other = failed("c", "2026-11-22T08:02:00Z", "has no block");
+  assert.equal(alikeOnce([failed("a", "2026-11-22T08:01:00Z"), other, newest]), [{ ...newest, count: 4 }, other]);
 });
 
 const refusals: readonly [ips: readonly string[], why: string][] = [

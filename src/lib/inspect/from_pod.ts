@@ -13,6 +13,8 @@ const EVENTS: Resource = { group: "", version: "v1", plural: "events" };
 /** The labels of the node daemon's pods, in our manifests and in the original's. */
 const DAEMON_LABELS = "name=nv-ipam-node,app=nvidia-k8s-ipam";
 const SHOWN_EVENTS = 5;
+/** The ID of a pod's sandbox. */
+const SANDBOX = /\b[0-9a-f]{64}\b/g;
 
 interface EventObject extends KubeObject {
   readonly reason?: string;
@@ -58,8 +60,16 @@ async function readNetwork(client: KubeClient, selection: NetworkSelection): Pro
 async function readEvents(client: KubeClient, namespace: string, uid: string): Promise<readonly EventItem[]> {
   const fieldSelector = `involvedObject.uid=${uid},type=Warning`;
   const read = await listAll<EventObject, EventItem>(client, EVENTS, { namespace, fieldSelector, keep: eventItem });
-  if (!read.ok) return [];
-  return read.value.toSorted((a, b) => (a.lastSeen < b.lastSeen ? 1 : -1)).slice(0, SHOWN_EVENTS);
+  return read.ok ? alikeOnce(read.value).slice(0, SHOWN_EVENTS) : [];
+}
+
+/** Newest first. Each try to start a pod names another sandbox: of those alike in all else the newest, with how many there are. */
+export function alikeOnce(events: readonly EventItem[]): readonly EventItem[] {
+  const newestFirst = events.toSorted((a, b) => (a.lastSeen < b.lastSeen ? 1 : -1));
+  const alike = Map.groupBy(newestFirst, ({ reason, message }) => `${reason} ${message.replaceAll(SANDBOX, "")}`);
+  return [...alike.values()].flatMap(([newest, ...older]) =>
+    newest === undefined ? [] : { ...newest, count: older.reduce((sum, { count }) => sum + count, newest.count) },
+  );
 }
 
 function eventItem({ reason = "", message = "", count, lastTimestamp, eventTime, metadata }: EventObject): EventItem {
