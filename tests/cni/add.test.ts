@@ -28,6 +28,18 @@ test("ADD asks the daemon once and answers with the address", async () => {
   });
 });
 
+test("a pool that is not found is told to be the network's name where nobody has named it", async () => {
+  const answers = { Allocate: status(5, 'IPPool "net-a": there is no IPPool of this name; create it') };
+  const unnamed = await tell({ command: "ADD", config: { ...CONFIG, ipam: { type: "nv-ipam" } }, answers });
+  assert.is(unnamed.answer.code, 100);
+  assert.match(
+    unnamed.answer.msg ?? "",
+    /create it \(the config has no ipam\.poolName, so the network's name is taken/,
+  );
+  const named = await tell({ command: "ADD", answers });
+  assert.match(named.answer.msg ?? "", /create it$/);
+});
+
 test("the network's name goes along as metadata with each call, for GC", async () => {
   for (const command of ["ADD", "DEL", "CHECK", "STATUS", "GC"]) {
     const config = { ...CONFIG, "cni.dev/valid-attachments": [], prevResult: { ips: [{ address: "192.168.0.2/16" }] } };

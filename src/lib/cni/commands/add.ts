@@ -20,7 +20,7 @@ export async function add(context: AttachmentContext): Promise<Result<Done, CniE
       ...(allocateIPWithIndex === undefined ? {} : { allocateIpWithIndex: allocateIPWithIndex }),
     },
   });
-  if (!answer.ok) return fail(daemonError(answer.error));
+  if (!answer.ok) return fail(withNameTaken(daemonError(answer.error), request.poolsNamed));
   const fault = faultOf(answer.value, request.pools.length);
   if (fault !== undefined) {
     return fail({
@@ -32,6 +32,15 @@ export async function add(context: AttachmentContext): Promise<Result<Done, CniE
     stdout: formatResult(config.cniVersion, answer.value),
     fields: { addresses: answer.value.map(({ ip }) => ip) },
   });
+}
+
+/** A pool that does not exist may be one that nobody has named. */
+function withNameTaken(error: CniError, poolsNamed: boolean): CniError {
+  if (poolsNamed || error.code !== ErrorCode.poolNotFound) return error;
+  return {
+    ...error,
+    message: `${error.message} (the config has no ipam.poolName, so the network's name is taken for it)`,
+  };
 }
 
 function faultOf(allocations: readonly AllocationInfo[], pools: number): string | undefined {

@@ -36,7 +36,10 @@ export function readParameters(parameters: IPAMParameters | undefined): Result<A
   }
   const empty = pools.indexOf("");
   if (empty >= 0) return invalid(`parameters.pools[${empty}]`, "must not be empty");
-  if (new Set(pools).size < pools.length) return invalid("parameters.pools", "must name two different pools");
+  if (new Set(pools).size < pools.length) {
+    const message = `pool ${JSON.stringify(pools[0])} is named twice; name it once, or two different pools`;
+    return fail({ status: "InvalidArgument", message });
+  }
   const kind = poolKind(parameters.poolType);
   if (kind === undefined) return invalid("parameters.pool_type", "must be POOL_TYPE_IPPOOL or POOL_TYPE_CIDRPOOL");
   if (cniContainerid === "") return invalid("parameters.cni_containerid", "is required");
