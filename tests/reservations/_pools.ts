@@ -171,3 +171,8 @@ export function rebuilt(pool: NodePool, container: string, text: string, ifname 
     createdAt: "2026-01-01T00:00:00.000Z",
   };
 }
+
+/** DEL of the container's interface, in one pool. */
+export function del(ledger: Ledger, container: string, pool: NodePool): number {
+  return ledger.deallocate({ pools: [pool.id], attachment: attachment(container), network: "net-a" });
+}
