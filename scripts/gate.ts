@@ -3,15 +3,16 @@
  *
  *     gate.ts [--limit=SECONDS] [FILE | PART OF A PATH]...
  *
- * Without arguments: every tests/**\/*.test.ts, two at a time; those of the folders in SERIAL alone, afterwards.
+ * Without arguments: every tests/**\/*.test.ts. Those of LANES come last: one of each lane at a time, beside the other lane's.
  */
 import { existsSync, globSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { endAll, runFile } from "./_test_process.ts";
 import { judge } from "./_verdict.ts";
 
-/** Folders of tests that bring up whole systems or measure, and so want the machine for themselves. */
-const SERIAL = /^tests\/(bench|cluster|crash|node|peers)\//;
+/** Tests that bring up whole systems: those against an API server mostly wait, the others keep a core busy. */
+const LANES = [/^tests\/cluster\//, /^tests\/(crash|node|peers)\//];
+/** All other tests. */
 const AT_ONCE = 2;
 
 const { values, positionals } = parseArgs({
@@ -31,10 +32,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 
 let passed = 0;
 let failed = 0;
-const serial = files.filter((file) => SERIAL.test(file));
-const others = files.filter((file) => !SERIAL.test(file));
+const lanes = LANES.map((lane) => files.filter((file) => lane.test(file)));
+const others = files.filter((file) => !LANES.some((lane) => lane.test(file)));
 await Promise.all(Array.from({ length: AT_ONCE }, () => work(others)));
-await work(serial);
+await Promise.all(lanes.map(work));
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
