@@ -70,7 +70,8 @@ function refusal(...ips: readonly string[]): string {
   const content = clusterContent({ pods: [waits, pod("web", "b", ["10.0.0.10"])] });
   const report = podInCluster(content, { pod: waits, networks, askedFault: undefined, events: [], daemonReady: true });
   assert.is(schemaErrors(JSON.parse(JSON.stringify(report))), "");
-  return report.interfaces[0]?.pools[0]?.problem ?? "";
+  const [asked] = report.interfaces;
+  return asked?.problem || (asked?.pools[0]?.problem ?? "");
 }
 
 test("an annotation that cannot be read is told, and not that the pod asks for nothing", () => {
@@ -100,7 +101,8 @@ const refusals: readonly [ips: readonly string[], why: string][] = [
   [["10.0.0.10/24"], "it asks for 10.0.0.10, which pod shop/web interface net1 on b has"],
   [["10.0.0.11"], "it asks for 10.0.0.11, which lies in the block of b and is not excluded there"],
   [["10.0.0.0"], "it asks for 10.0.0.0, the network address"],
-  [["fd00::1", "10.0.0.255"], "it asks for 10.0.0.255, the broadcast address"],
+  [["10.0.0.255"], "it asks for 10.0.0.255, the broadcast address"],
+  [["10.0.0.7", "fd00::1/64"], "it asks for fd00::1/64, which lies outside pool1"],
 ];
 for (const [ips, why] of refusals) {
   test(`R10 a pod that asks for ${ips.join(" and ") || "nothing by name"} is told: ${why}`, () =>

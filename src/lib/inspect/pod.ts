@@ -3,13 +3,13 @@ import { NETWORKS_ANNOTATION } from "../api/network_selection.ts";
 import type { NetworkStatus } from "../api/network_status.ts";
 import { PLUGIN_NAME } from "../cni/install.ts";
 import { closest } from "../flags/closest.ts";
-import { formatAddress, parseAddress, sameAddress } from "../ip/address.ts";
+import { type Address, formatAddress, parseAddress, sameAddress } from "../ip/address.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { PodView } from "../rpc/generated/daemon.ts";
 import { podText } from "./check_claims.ts";
 import { isInBlock, poolText } from "./check_node.ts";
 import { type Claim, type ClusterPool, type ReadyCluster, readyCluster } from "./cluster_pools.ts";
-import type { AskedNetwork, ClusterContent, NodeContent, Pod, PodDetails } from "./content.ts";
+import type { AskedNetwork, ClusterContent, NetworkIpam, NodeContent, Pod, PodDetails } from "./content.ts";
 import { itemOnNode } from "./pools.ts";
 import { head, NO_COUNTS, type PodInterface, type PodPool, type PodReport, type PoolItem } from "./report.ts";
 
@@ -130,11 +130,26 @@ function interfaceInCluster(
     const pools = ipam.pools.map(
       (name): PodPool => poolInCluster({ name, poolKind: ipam.poolKind, requested }, claims, pod.node, cluster),
     );
-    return { ...common, ipam: ipam.type, pools, problem };
+    return { ...common, ipam: ipam.type, pools, problem: problem || strayRequest(requested, ipam, cluster) };
   }
   const others = `its addresses come from ${ipam?.type || "no IPAM plugin"}, not from nv-ipam`;
   const pools = ipam === undefined ? poolsShown(claims, cluster) : [];
   return { ...common, ipam: ipam?.type ?? "", pools, problem: problem || others };
+}
+
+/** The first address asked for that lies in none of the pools, so that a daemon refuses the request; "" where all do. */
+function strayRequest(requested: readonly string[], ipam: NetworkIpam, cluster: ReadyCluster): string {
+  const pools = ipam.pools.map((name) => cluster.pools.find(({ key }) => key === `${ipam.poolKind}/${name}`));
+  const stray = requested.find((text) => {
+    const address = addressOf(text);
+    return address !== undefined && pools.every((pool) => pool?.covers(address) === false);
+  });
+  return stray === undefined ? "" : `it asks for ${stray}, which lies outside ${ipam.pools.join(" and ")}`;
+}
+
+/** Requests may carry a prefix length. */
+function addressOf(text: string): Address | undefined {
+  return parseAddress(text.split("/", 1)[0] ?? "");
 }
 
 /** An interface that the pod shows though it does not ask for it: whoever wrote its annotations knows more. */
@@ -203,9 +218,7 @@ function whyNoAddress(
   node: string,
   { claims }: ReadyCluster,
 ): string {
-  const asked = requested
-    .flatMap((text) => parseAddress(text.split("/", 1)[0] ?? "") ?? [])
-    .filter((each) => pool.covers(each));
+  const asked = requested.flatMap((text) => addressOf(text) ?? []).filter((each) => pool.covers(each));
   for (const address of asked) {
     const text = formatAddress(address);
     const holder = claims.find((claim) => claim.pool === pool && sameAddress(claim.address, address));
