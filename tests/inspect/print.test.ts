@@ -76,6 +76,19 @@ test("colours are there only where they are asked for, and leave the columns whe
   assert.is(coloured.replaceAll(/\u001b\[\d+m/g, ""), plain);
 });
 
+test("red is what is wrong: no free address, a problem; not their absence", () => {
+  const counts = { total: "8", excluded: "0", used: "8", free: "0" };
+  const full = { addresses: counts, problem: "broken" };
+  const without = { addresses: { ...counts, total: "0", used: "0" } };
+  const reds = (item: typeof full) =>
+    print({ ...pools, items: [{ ...pool, ...item }] }, "table", true)
+      .split("\u001b[31m")
+      .slice(1)
+      .map((text) => text.split("\u001b", 1)[0]);
+  assert.equal(reds(full), ["0", "broken"]);
+  assert.equal(reds({ ...without, problem: "" }), []);
+});
+
 test("a list as long as a cluster's is written", () => {
   const items = Array.from({ length: 130_000 }, () => reservation);
   assert.is(print({ ...reservations, items }, "table").split("\n").length, 130_002);

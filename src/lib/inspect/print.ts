@@ -60,8 +60,9 @@ function blockText(block: BlockText | null): string {
 }
 
 /** No free address is as bad as it gets for the next pod. */
-function paintFree({ free }: { readonly free: string }): Colour | undefined {
-  return free === "0" ? "red" : undefined;
+/** A node without a block has no free address, and nothing is wrong. */
+function paintFree({ free, total }: { readonly free: string; readonly total: string }): Colour | undefined {
+  return free === "0" && total !== "0" ? "red" : undefined;
 }
 
 function column<T>(

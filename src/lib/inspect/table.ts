@@ -21,10 +21,13 @@ export interface Layout {
   readonly hasColours: boolean;
 }
 
+/** What stands for nothing. */
+const EMPTY = "-";
+
 /** A heading, and one line for each item; a dash stands for what is empty. */
 export function table<T>(columns: readonly Column<T>[], items: readonly T[], { isWide, hasColours }: Layout): string {
   const shown = columns.filter((column) => isWide || column.isWide !== true);
-  const rows = items.map((item) => shown.map((column) => visible(column.cell(item)) || "-"));
+  const rows = items.map((item) => shown.map((column) => visible(column.cell(item)) || EMPTY));
   const widths = shown.map(({ heading }) => heading.length);
   for (const row of rows) {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
@@ -41,7 +44,10 @@ export function table<T>(columns: readonly Column<T>[], items: readonly T[], { i
     shown.map((column) => column.heading),
     () => "bold",
   );
-  const lines = items.map((item, row) => line(rows[row] ?? [], (index) => shown[index]?.paint?.(item)));
+  const lines = items.map((item, row) => {
+    const cells = rows[row] ?? [];
+    return line(cells, (index) => (cells[index] === EMPTY ? undefined : shown[index]?.paint?.(item)));
+  });
   return heading + lines.join("");
 }
 
