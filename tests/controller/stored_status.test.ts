@@ -76,6 +76,23 @@ for (const [what, status] of [
   });
 }
 
+test("R2 two writers do not write against each other without a pause, and until then nothing is dealt anew", async () => {
+  const cluster = await dealtOutOfOrder();
+  const takeOut = async (): Promise<number | undefined> => {
+    cluster.overwriteStatus(KEY, { allocations: [] });
+    const done = await cluster.reconcile(KEY);
+    return done.ok ? done.value.againAfterMs : undefined;
+  };
+  await takeOut();
+  const writes = puts(cluster);
+  cluster.time += 4000;
+  assert.is(await takeOut(), 6000);
+  assert.is(puts(cluster), writes);
+  cluster.time += 6000;
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.blocks(KEY), OUT_OF_ORDER);
+});
+
 test("R7 rests that somebody takes away go on", async () => {
   const cluster = await dealtOutOfOrder();
   cluster.removeNode("node-b");

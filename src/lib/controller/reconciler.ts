@@ -86,6 +86,8 @@ export class Reconciler {
       return ok(GONE);
     }
     const { pool, lost } = this.#stored.restore(read);
+    const waitMs = lost === 0 ? 0 : this.#stored.untilPutBack(idOf(pool), this.#options.monotonicMs());
+    if (waitMs > 0) return ok({ againAfterMs: waitMs, outcome: "unchanged", concerned: [] });
     this.#clock.observe(idOf(pool), pool.status?.released ?? []);
     const planned = await this.#plan(pool, signal);
     if (!planned.ok) return planned;
@@ -98,7 +100,10 @@ export class Reconciler {
     const written = await this.#write(pool, status, signal);
     if (!written.ok) return written;
     // Only now is it sure that they were missing: the version that was planned from was the last one.
-    if (lost > 0) this.#tellLost(pool, lost);
+    if (lost > 0) {
+      this.#stored.putBack(idOf(pool), this.#options.monotonicMs());
+      this.#tellLost(pool, lost);
+    }
     const { allocated, free, resting } = blocks;
     this.#options.log.info("Wrote a pool's status", { pool: key, allocated, free, resting });
     for (const event of events) this.#options.record(pool, event);

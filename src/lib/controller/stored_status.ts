@@ -22,7 +22,12 @@ interface Known {
   readonly isDue: boolean;
   /** What was sent last without an answer: the status is this one, if the API server shows it. */
   readonly sent?: AnyPoolStatus;
+  /** When something was put back last, in milliseconds. */
+  readonly putBackAt?: number;
 }
+
+/** Milliseconds between two times of putting back: a second writer that goes on taking out is not to be written against. */
+const PUT_BACK_PAUSE_MS = 10_000;
 
 /** Statuses as this process knows them to be right, by the pool's UID. What they say lasts as long as this process. */
 export class StoredStatus {
@@ -30,7 +35,20 @@ export class StoredStatus {
 
   /** Remembers a status that was written, and whether members of it were cut off. */
   written(uid: string, status: AnyPoolStatus, isPruned: boolean): void {
-    this.#known.set(uid, { status, isPruned, isDue: false });
+    const { putBackAt } = this.#known.get(uid) ?? {};
+    this.#known.set(uid, { status, isPruned, isDue: false, ...(putBackAt !== undefined && { putBackAt }) });
+  }
+
+  /** Remembers that what a pool's status had lost was put back. */
+  putBack(uid: string, nowMs: number): void {
+    const known = this.#known.get(uid);
+    if (known !== undefined) this.#known.set(uid, { ...known, putBackAt: nowMs });
+  }
+
+  /** Milliseconds until the pool's status may be written with what it lost; 0 or less: at once. */
+  untilPutBack(uid: string, nowMs: number): number {
+    const { putBackAt = Number.NEGATIVE_INFINITY } = this.#known.get(uid) ?? {};
+    return putBackAt + PUT_BACK_PAUSE_MS - nowMs;
   }
 
   /** Remembers a status that may have been written: no answer came. */
