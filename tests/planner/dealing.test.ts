@@ -15,6 +15,8 @@ function deal(kind: Kind, spec: Json, nodes: number): Cluster {
   return made;
 }
 
+const WAY = "widen subnet, or let nodeSelector choose fewer nodes";
+
 /** The kind, the spec, how many nodes there are, and what they get. */
 const DEALT: readonly (readonly [what: string, Kind, Json, number, readonly string[]])[] = [
   [
@@ -208,7 +210,7 @@ test("blocks are counted: dealt, resting, set aside, without usable address, fre
 test("a block where part of the network is left over at the end is not dealt", () => {
   const made = deal("IPPool", { subnet: "10.0.0.0/28", perNodeBlockSize: 5 }, 3);
   assert.equal(allocationsOf(made, "IPPool/pool1"), ["n0 10.0.0.1-10.0.0.5", "n1 10.0.0.6-10.0.0.10"]);
-  assert.is(conditionOf(made, "IPPool/pool1", "Ready")?.message, "no free block in 10.0.0.0/28 for n2");
+  assert.is(conditionOf(made, "IPPool/pool1", "Ready")?.message, `no free block in 10.0.0.0/28 for n2; ${WAY}`);
 });
 
 test("IPv4-mapped networks are dealt as the IPv4 networks that they are", () => {
@@ -255,7 +257,7 @@ test("lastTransitionTime changes only when the condition does", () => {
   made.addNode("n3");
   made.settle();
   assert.is(since(), "1970-01-01T00:16:40Z");
-  assert.is(conditionOf(made, "IPPool/pool1", "Ready")?.message, "no free block in 10.0.0.0/29 for n2, n3");
+  assert.is(conditionOf(made, "IPPool/pool1", "Ready")?.message, `no free block in 10.0.0.0/29 for n2, n3; ${WAY}`);
 });
 
 test("conditions of others are left as they are", () => {

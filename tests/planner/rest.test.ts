@@ -31,7 +31,10 @@ test("R7 a released block is not dealt before its delay is over", () => {
   made.settle();
   assert.equal(allocationsOf(made, IP), [B]);
   assert.equal(restingOf(made, IP), [`${A} NodeDeleted`]);
-  assert.is(conditionOf(made, IP, "Ready")?.message, "no free block in 10.10.0.0/29 for node-c (1 rest)");
+  assert.is(
+    conditionOf(made, IP, "Ready")?.message,
+    "no free block in 10.10.0.0/29 for node-c (1 rest); widen subnet, or let nodeSelector choose fewer nodes",
+  );
   made.time += 10 * MINUTE - 1;
   made.settle();
   assert.equal(allocationsOf(made, IP), [B]);

@@ -99,7 +99,13 @@ test("when blocks run out the first in the list have them, and one event tells o
   assert.equal(host.deal(pool({ perNodeBlockSize: 126 })), ["c 10.0.0.127", "d 10.0.0.1"]);
   assert.equal(
     host.last?.events.map(({ pool: key, reason, message }) => [key, reason, message]),
-    [["IPPool/pool1", "NoFreeRanges", "no free block in 10.0.0.0/24 for a, b"]],
+    [
+      [
+        "IPPool/pool1",
+        "NoFreeRanges",
+        "no free block in 10.0.0.0/24 for a, b; widen subnet, or let nodeSelector choose fewer nodes",
+      ],
+    ],
   );
   host.deal(pool({ perNodeBlockSize: 126 }));
   assert.is(host.last?.changed, false);

@@ -34,8 +34,9 @@ export function troublesOf(
   if (waiting.length > 0) {
     const where = terms === undefined || terms.inferred ? "" : ` in ${formatCidr(terms.division.network)}`;
     const rest = resting.length === 0 ? "" : ` (${resting.length} rest)`;
-    const what = kind === "IPPool" ? "block" : "prefix";
-    const message = `no free ${what}${where} for ${listText(waiting)}${rest}`;
+    const [what, field] = kind === "IPPool" ? ["block", "subnet"] : ["prefix", "cidr"];
+    const way = `widen ${field}, or let nodeSelector choose fewer nodes`;
+    const message = `no free ${what}${where} for ${listText(waiting)}${rest}; ${way}`;
     const eventReason = kind === "IPPool" ? "NoFreeRanges" : "NoFreePrefixes";
     troubles.push({ reason: "NoFreeBlocks", eventReason, message });
   }
