@@ -17,7 +17,7 @@ const AT_ONCE = 2;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { limit: { type: "string", default: "600" } },
+  options: { limit: { type: "string", default: "900" } },
 });
 const limitSeconds = Number(values.limit);
 const files = findFiles(positionals);
