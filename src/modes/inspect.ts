@@ -69,7 +69,7 @@ const FLAGS = defineFlags({
   },
   "fail-on": {
     type: "string",
-    default: "error",
+    default: "warning",
     help: "What findings make check and migration exit with 1: error, warning (or worse) or never",
     section,
     refuse: (text) => (FAIL_ON[text] === undefined ? "use error, warning or never" : undefined),

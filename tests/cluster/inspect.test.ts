@@ -268,8 +268,8 @@ test("a check finds a full block, R1 doubles, and blocks that the controller has
   );
   assert.is((await inspect("check")).exit, 1);
   const ignored = "--ignore=AddressHeldTwice,NodeWithoutBlock,OutsideBlock";
-  assert.is((await inspect("check", ignored)).exit, 0);
-  assert.is((await inspect("check", ignored, "--fail-on=warning")).exit, 1);
+  assert.is((await inspect("check", ignored)).exit, 1);
+  assert.is((await inspect("check", ignored, "--fail-on=error")).exit, 0);
 });
 
 /** kubectl finds its plugins by their names on PATH. */
