@@ -103,7 +103,7 @@ export const COMMAND = {
   flags: FLAGS,
 };
 
-/** @returns 0; 1 when there is an error among the findings or nothing can be read; 2 when the command line is wrong. */
+/** @returns 0; 1 when there are findings that --fail-on counts, or nothing can be read; 2 when the command line is wrong. */
 export function run(args: readonly string[]): Promise<number> {
   return runCommand(COMMAND, args, async (values, [what = "", name = ""]) => {
     const subject = readSubject(what, name, values.namespace);

@@ -81,7 +81,7 @@ export function quote(text: string): string {
 const MAX_QUOTED = 100;
 
 /** Status codes of gRPC that the plugin tells apart. */
-const Status = {
+export const Status = {
   invalidArgument: 3,
   deadlineExceeded: 4,
   notFound: 5,

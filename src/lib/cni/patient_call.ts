@@ -1,5 +1,6 @@
 /** A call that outlasts a daemon's restart: asked again, until its time is up, while nobody serves it. */
 import type { Call } from "./daemon.ts";
+import { Status } from "./error.ts";
 
 /** How time passes for a call. */
 export interface Waiting {
@@ -8,8 +9,6 @@ export interface Waiting {
   readonly sleep: (ms: number) => Promise<void>;
 }
 
-/** gRPC: the daemon does not run, broke off, or says that it cannot serve yet. */
-const UNAVAILABLE = 14;
 /** Milliseconds until it is asked again. */
 const PAUSE_MS = 100;
 
@@ -23,7 +22,8 @@ export function patient(call: Call, { elapsedMs, sleep }: Waiting): Call {
     // Whole milliseconds: messages say them.
     for (let timeoutMs = options.timeoutMs; ; timeoutMs = Math.floor(end - elapsedMs())) {
       const answer = await call({ ...options, timeoutMs });
-      const isPassing = !answer.ok && answer.error.status === UNAVAILABLE;
+      // The daemon does not run, broke off, or says that it cannot serve yet.
+      const isPassing = !answer.ok && answer.error.status === Status.unavailable;
       if (!isPassing || elapsedMs() + 2 * PAUSE_MS > end) return answer;
       await sleep(PAUSE_MS);
     }

@@ -77,10 +77,8 @@ export class ClusterView {
 
   /** Reads a pool object, without reading it again if it is the one that is known. @returns undefined for what is none. */
   read(kind: PoolKind, object: NamedObject): PoolObject | undefined {
-    const { name, uid, resourceVersion } = object.metadata;
-    const known = this.pool(`${kind}/${name}`);
-    const isKnown = known?.metadata.uid === uid && known?.metadata.resourceVersion === resourceVersion;
-    if (known !== undefined && isKnown) return known;
+    const known = this.pool(`${kind}/${object.metadata.name}`);
+    if (known !== undefined && isSameVersion(known, object)) return known;
     // Items of a list have neither member.
     const read = readPool({ ...object, apiVersion: API_VERSION, kind });
     return read.ok ? read.value : undefined;
@@ -98,10 +96,9 @@ export class ClusterView {
 
   /** A pool as a list shows it: it is believed whatever its version, which is older where the server's data was restored. */
   setListed(pool: PoolObject): readonly string[] {
-    const known = this.pool(poolKey(pool));
-    const isKnown =
-      known?.metadata.uid === pool.metadata.uid && known?.metadata.resourceVersion === pool.metadata.resourceVersion;
-    return isKnown ? [] : this.#put(poolKey(pool), pool);
+    const key = poolKey(pool);
+    const known = this.pool(key);
+    return known !== undefined && isSameVersion(known, pool) ? [] : this.#put(key, pool);
   }
 
   /**
@@ -158,6 +155,10 @@ function networkText(pool: PoolObject): string {
 
 function selectorOf(pool: PoolObject): NodeSelector | undefined {
   return "unreadable" in pool ? undefined : pool.spec.nodeSelector;
+}
+
+function isSameVersion({ metadata: a }: NamedObject, { metadata: b }: NamedObject): boolean {
+  return a.uid === b.uid && a.resourceVersion === b.resourceVersion;
 }
 
 /** Resource versions are decimal numbers that grow; where one is not, the newcomer is believed. */
