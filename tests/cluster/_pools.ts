@@ -104,9 +104,12 @@ export class Pools {
     );
   }
 
+  /** As `kubectl edit` does it, but again when the controller has written a status in between. */
   async replaceSpec(kind: Kind, name: string, spec: unknown): Promise<Result<PoolJson, KubeError>> {
     const object = must(await this.get(kind, name));
-    return this.client.put(POOL_RESOURCES[kind], this.#place(name), { ...object, spec });
+    const replaced = await this.client.put<PoolJson>(POOL_RESOURCES[kind], this.#place(name), { ...object, spec });
+    if (replaced.ok || replaced.error.code !== "conflict") return replaced;
+    return this.replaceSpec(kind, name, spec);
   }
 
   delete(kind: Kind, name: string): Promise<Result<unknown, KubeError>> {

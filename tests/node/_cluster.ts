@@ -164,6 +164,11 @@ export class Cluster {
     return this.#ground.deployment.startController(...flags);
   }
 
+  /** Starts others in place of the controllers that have ended. */
+  replaceEndedControllers(): Promise<void> {
+    return this.#ground.deployment.replaceEnded();
+  }
+
   /** The controller that leads, once there is one. */
   leader(): Promise<Controller> {
     return this.#ground.deployment.leader();

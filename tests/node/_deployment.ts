@@ -32,7 +32,7 @@ export interface DeploymentSettings {
 }
 
 export class Deployment {
-  /** In the order of their starts. */
+  /** In the order of their starts, those too that have ended and were not replaced. */
   readonly controllers: Controller[] = [];
   readonly #settings: DeploymentSettings;
   readonly #client: KubeClient;
@@ -87,6 +87,13 @@ export class Deployment {
     // Nobody asks the webhook of one that has ended.
     controller.process.ended().then(() => this.#showEndpoints().catch(() => undefined));
     return controller;
+  }
+
+  /** Starts as many controllers as have ended, as a Deployment does: one that cannot renew its lease ends. */
+  async replaceEnded(): Promise<void> {
+    const ended = this.controllers.filter(({ process }) => !process.running);
+    for (const controller of ended) this.controllers.splice(this.controllers.indexOf(controller), 1);
+    await settled(ended.map(() => this.startController()));
   }
 
   /** The controller that leads, once there is one. */

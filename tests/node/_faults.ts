@@ -28,17 +28,18 @@ export async function killContainerd({ containerd }: ClusterNode): Promise<void>
 /** The controller that leads is killed. Another one leads in the end, and as many stand by as before. */
 export async function killLeader(cluster: Cluster): Promise<void> {
   await (await cluster.leader()).process.end("SIGKILL");
-  await cluster.startController();
+  await cluster.replaceEndedControllers();
   await cluster.leader();
 }
 
 /** The API server is away for that time. @param meanwhile what is tried while it is. */
-export async function apiAway({ api }: Cluster, ms: number, meanwhile: () => Promise<void>): Promise<void> {
-  await api.stopApi();
+export async function apiAway(cluster: Cluster, ms: number, meanwhile: () => Promise<void>): Promise<void> {
+  await cluster.api.stopApi();
   const over = delay(ms);
   await meanwhile();
   await over;
-  await api.startApi();
+  await cluster.api.startApi();
+  await cluster.replaceEndedControllers();
 }
 
 /** Another build takes the daemon's place, and installs its plugin while the one before is being called. */

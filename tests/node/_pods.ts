@@ -86,9 +86,12 @@ export class Pods {
     );
   }
 
-  /** Deletes pods and waits until they are gone. */
+  /** Deletes pods, also those that are going already, and waits until they are gone. */
   async remove(...names: readonly string[]): Promise<void> {
-    await this.delete(...names);
+    for (const name of names) {
+      const deleted = await this.#client.delete(PODS, { namespace: this.#namespace, name });
+      if (!deleted.ok && deleted.error.code !== "notFound") must(deleted);
+    }
     await this.untilGone(...names);
   }
 
