@@ -68,16 +68,18 @@ export function pod(
   };
 }
 
-/** What the API server has. */
+/** What the API server has: a network of the first pool among it. */
 export function clusterContent(more: Partial<ClusterContent> = {}): ClusterContent {
+  const { pools = [POOL, PREFIXES] } = more;
+  const of = pools[0] && { poolKind: pools[0].kind, pools: [pools[0].metadata.name] };
   return {
     type: "cluster",
     source: { type: "cluster", place: "https://api.example:6443", node: "" },
     notes: [],
-    pools: [POOL, PREFIXES],
+    pools,
     nodes: NODES,
     pods: [pod("web", "a", ["10.0.0.2"])],
-    networks: new Map([["shop/net-a", { type: "nv-ipam", poolKind: "IPPool", pools: ["pool1"] }]]),
+    networks: new Map(of && [["shop/net-a", { type: "nv-ipam", ...of }]]),
     ...more,
   };
 }

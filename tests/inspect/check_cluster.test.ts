@@ -111,6 +111,19 @@ const rows: readonly [what: string, more: Partial<ClusterContent>, expected: rea
     [],
   ],
   [
+    "a network of a pool that does not exist is told, with the pools that do",
+    {
+      networks: new Map([
+        ["shop/net-a", { type: "nv-ipam", poolKind: "IPPool", pools: ["pool1"] }],
+        ["shop/net-b", { type: "nv-ipam", poolKind: "IPPool", pools: ["pool1", "pol2"] }],
+        ["shop/net-c", { type: "nv-ipam", poolKind: "CIDRPool", pools: ["pool1"] }],
+        ["shop/net-d", { type: "host-local", poolKind: "IPPool", pools: [] }],
+      ]),
+    },
+    ["warning UnknownPool ", "warning UnknownPool "],
+    /shop\/net-b asks for IPPool pol2, which does not exist \(IPPools are pool1\)/,
+  ],
+  [
     "where networks are not known an address is that of the pool whose range has it",
     { pods: [pod("lost", "a", ["10.0.0.12"], { by: "shop/net-b" })], networks: undefined },
     ["error OutsideBlock a"],

@@ -6,11 +6,12 @@ import type { AnyPoolStatus, Condition } from "../api/types.ts";
 import { validatePool } from "../api/validate.ts";
 import { blockText } from "../planner/block_entry.ts";
 import { listText } from "../planner/findings.ts";
-import { overlaps } from "../planner/overlaps.ts";
+import { overlaps, poolKey } from "../planner/overlaps.ts";
 import { plan } from "../planner/plan.ts";
 import type { RestRules } from "../planner/rest.ts";
 import { claimFindings } from "./check_claims.ts";
 import type { ClusterPool, ReadyCluster } from "./cluster_pools.ts";
+import type { ClusterContent } from "./content.ts";
 import { type Finding, finding, type Reason, type Subject, sorted } from "./finding.ts";
 
 /** Whatever rests goes on resting: how long is the controller's to know. */
@@ -27,7 +28,22 @@ export function checkCluster(cluster: ReadyCluster, now: Date): readonly Finding
     }),
     ...pools.flatMap((pool) => [...poolFindings(pool, content.nodes, now), ...overlappingBlocks(pool)]),
     ...claimFindings(cluster),
+    ...networkFindings(content),
   ]);
+}
+
+/** Networks of pools that do not exist. A pod may name others for itself, so it is no error. */
+function networkFindings({ networks, pools }: ClusterContent): readonly Finding[] {
+  const keys = new Set(pools.map(poolKey));
+  return [...(networks ?? [])].flatMap(([network, { poolKind, pools: names }]) =>
+    names.flatMap((pool) => {
+      if (keys.has(`${poolKind}/${pool}`)) return [];
+      const present = pools.filter(({ kind }) => kind === poolKind).map(({ metadata }) => metadata.name);
+      const others = present.length === 0 ? `no ${poolKind} exists` : `${poolKind}s are ${listText(present)}`;
+      const message = `the network ${network} asks for ${poolKind} ${pool}, which does not exist (${others}): pods that name no pool themselves do not start there`;
+      return finding("warning", "UnknownPool", { poolKind, pool }, message);
+    }),
+  );
 }
 
 /** How findings name a pool. */
