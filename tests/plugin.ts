@@ -1,5 +1,5 @@
 /** Runs the plugin as a runtime does: a process with an environment of its own, a configuration on stdin. */
-import { spawn } from "node:child_process";
+import { type Outcome, runProgram } from "./program.ts";
 
 /** The executable that the build made. */
 export const EXECUTABLE = new URL("../dist/nv-ipam", import.meta.url).pathname;
@@ -15,32 +15,13 @@ export interface PluginCall {
   readonly limit?: number;
 }
 
-/** What the plugin left behind. */
-export interface PluginOutcome {
-  readonly exit: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** @throws when the call does not end within its limit. */
-export function runPlugin(call: PluginCall): Promise<PluginOutcome> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(call.binary ?? EXECUTABLE, call.args ?? [], {
-      env: { PATH: process.env.PATH ?? "", ...call.env },
-    });
-    const stdout: Buffer[] = [];
-    const stderr: Buffer[] = [];
-    child.stdout.on("data", (chunk: Buffer) => stdout.push(chunk));
-    child.stderr.on("data", (chunk: Buffer) => stderr.push(chunk));
-    // A plugin that refuses early does not read all of its input.
-    child.stdin.on("error", () => undefined).end(call.stdin);
-    const timer = setTimeout(() => {
-      child.kill("SIGKILL");
-      reject(new Error(`the plugin did not end: ${Buffer.concat(stderr)}`));
-    }, call.limit ?? 20_000);
-    child.once("error", reject).once("close", (code) => {
-      clearTimeout(timer);
-      resolve({ exit: code ?? -1, stdout: Buffer.concat(stdout).toString(), stderr: Buffer.concat(stderr).toString() });
-    });
-  });
+export function runPlugin({
+  binary = EXECUTABLE,
+  args = [],
+  env,
+  stdin,
+  limit = 20_000,
+}: PluginCall): Promise<Outcome> {
+  return runProgram(binary, args, { env, input: stdin, limit });
 }

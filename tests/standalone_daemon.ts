@@ -5,7 +5,8 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { EXECUTABLE, type PluginOutcome, runPlugin } from "./plugin.ts";
+import { EXECUTABLE, runPlugin } from "./plugin.ts";
+import { type Outcome, runProgram } from "./program.ts";
 
 /** How the process is started. */
 export interface StandaloneOptions {
@@ -129,7 +130,7 @@ export class StandaloneDaemon {
   }
 
   /** One CNI call by the installed plugin. */
-  cni(call: Call): Promise<PluginOutcome> {
+  cni(call: Call): Promise<Outcome> {
     const ipam = { type: "nv-ipam", confDir: this.conf, ...(call.config.ipam as Record<string, unknown> | undefined) };
     return runPlugin({
       binary: join(this.bin, "nv-ipam"),
@@ -147,14 +148,10 @@ export class StandaloneDaemon {
 
   /** What `nv-ipam inspect` says, as JSON items. */
   async inspect(what: string): Promise<readonly Record<string, unknown>[]> {
-    const { execFile } = await import("node:child_process");
     const args = ["inspect", what, "-o", "json", `--daemon-socket=unix://${this.socket}`, `--store-file=${this.store}`];
-    return new Promise((resolve, reject) => {
-      execFile(EXECUTABLE, args, { maxBuffer: 1 << 28 }, (error, stdout, stderr) => {
-        if (stdout === "") reject(error ?? new Error(stderr));
-        else resolve(JSON.parse(stdout).items);
-      });
-    });
+    const { stdout, stderr } = await runProgram(EXECUTABLE, args);
+    if (stdout === "") throw new Error(stderr);
+    return JSON.parse(stdout).items;
   }
 
   /** Ends the process and removes its directory. */

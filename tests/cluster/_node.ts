@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { need } from "../_need.ts";
 import { DaemonClient } from "../daemon_client.ts";
-import { type PluginOutcome, runPlugin } from "../plugin.ts";
+import { runPlugin } from "../plugin.ts";
+import type { Outcome } from "../program.ts";
 import { freePort } from "./_controller.ts";
 import { until } from "./_pools.ts";
 
@@ -150,7 +151,7 @@ export class NodeDaemon {
   }
 
   /** One CNI call by the installed plugin. */
-  cni({ command, container, ipam }: PodCall): Promise<PluginOutcome> {
+  cni({ command, container, ipam }: PodCall): Promise<Outcome> {
     return runPlugin({
       binary: join(this.bin, "nv-ipam"),
       env: {

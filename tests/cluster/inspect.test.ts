@@ -1,5 +1,4 @@
 /** `nv-ipam inspect` and `kubectl nvipam` against a real API server with pools, nodes and pods. */
-import { execFile } from "node:child_process";
 import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
@@ -8,6 +7,7 @@ import type { Resource } from "../../src/lib/kube/object.ts";
 import { need } from "../_need.ts";
 import { schemaErrors } from "../inspect/_schema.ts";
 import { EXECUTABLE } from "../plugin.ts";
+import { type Outcome, runProgram } from "../program.ts";
 import { ControllerProcess } from "./_controller.ts";
 import { NodeDaemon } from "./_node.ts";
 import { installCrds, installOriginalCrds, type Json, must, Pools, startWith, until } from "./_pools.ts";
@@ -23,24 +23,8 @@ const pools = new Pools(client, "kube-system");
 const test = suite("inspect in a cluster");
 test.after(() => server.remove());
 
-/** What a program said and how it ended. */
-interface Outcome {
-  readonly exit: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-function run(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Outcome> {
-  return new Promise((resolve) => {
-    const options = { env: { ...process.env, ...env }, maxBuffer: 1 << 28 };
-    execFile(program, args, options, (error, stdout, stderr) => {
-      resolve({ exit: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
-    });
-  });
-}
-
 function inspect(...args: readonly string[]): Promise<Outcome> {
-  return run(EXECUTABLE, ["inspect", ...args, `--kubeconfig=${server.kubeconfig}`]);
+  return runProgram(EXECUTABLE, ["inspect", ...args, `--kubeconfig=${server.kubeconfig}`]);
 }
 
 /** The document, which keeps the schema. */
@@ -282,7 +266,7 @@ function kubectl(...args: readonly string[]): Promise<Outcome> {
     // It is there since the call before.
   }
   const env = { PATH: `${bin}:${process.env.PATH}`, KUBECONFIG: server.kubeconfig, HOME: server.directory };
-  return run(KUBECTL, args, env);
+  return runProgram(KUBECTL, args, { env });
 }
 
 test("kubectl nvipam shows the same", async () => {
@@ -349,7 +333,14 @@ test("a user who may not see pods and nodes is told what is not known", async ()
   );
   await kubectl("config", `--kubeconfig=${config}`, "set-credentials", "u", "--token=nobody-token");
   await kubectl("config", `--kubeconfig=${config}`, "set-context", "x", "--cluster=c", "--user=u");
-  const shown = await run(EXECUTABLE, ["inspect", "pools", "-o", "json", `--kubeconfig=${config}`, "--context=x"]);
+  const shown = await runProgram(EXECUTABLE, [
+    "inspect",
+    "pools",
+    "-o",
+    "json",
+    `--kubeconfig=${config}`,
+    "--context=x",
+  ]);
   const { notes, items } = JSON.parse(shown.stdout);
   assert.equal(notes, [
     "nodes may not be listed: which blocks are missing, or of nodes that are gone, is not known",
@@ -361,7 +352,8 @@ test("a user who may not see pods and nodes is told what is not known", async ()
 test("a user who may see the pools of one namespace only sees them where they usually are", async () => {
   const config = join(server.directory, "nobody.kubeconfig");
   await kubectl("delete", "clusterrolebinding", "pool-viewer");
-  const show = () => run(EXECUTABLE, ["inspect", "pools", "-o", "json", `--kubeconfig=${config}`, "--context=x"]);
+  const show = () =>
+    runProgram(EXECUTABLE, ["inspect", "pools", "-o", "json", `--kubeconfig=${config}`, "--context=x"]);
   const none = await show();
   assert.equal([none.exit, none.stdout], [1, ""]);
   assert.match(none.stderr, /is forbidden: .*; name the pools' namespace with --ippools-namespace\n$/);
@@ -384,7 +376,7 @@ test("R2 R3 on a node the daemon tells its pods: what is not reserved is found",
     await daemon.start();
     const place = `--daemon-socket=unix://${daemon.socket}`;
     const found = async () => {
-      const { stdout } = await run(EXECUTABLE, ["inspect", "check", place, "-o", "json"]);
+      const { stdout } = await runProgram(EXECUTABLE, ["inspect", "check", place, "-o", "json"]);
       const report = JSON.parse(stdout);
       assert.is(schemaErrors(report), "");
       return report.items.map(({ reason, pod, node }: Json) => [reason, pod, node].join(" "));
@@ -393,7 +385,7 @@ test("R2 R3 on a node the daemon tells its pods: what is not reserved is found",
     assert.ok((await found()).includes("NotAdopted shop/web a"));
     must(await client.patch(PODS, { namespace: "shop", name: "web" }, statusPatch("10.0.0.7"), { type: "merge" }));
     await until(async () => (await found()).includes("UnreservedAddress shop/web a"), "the address is missed");
-    const pod = await run(EXECUTABLE, ["inspect", "pod", "shop/web", place, "-o", "json"]);
+    const pod = await runProgram(EXECUTABLE, ["inspect", "pod", "shop/web", place, "-o", "json"]);
     const { interfaces } = JSON.parse(pod.stdout);
     assert.equal(
       interfaces.flatMap(({ pools: of }: Interface) =>

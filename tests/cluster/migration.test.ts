@@ -1,5 +1,4 @@
 /** docs/migration.md, step by step, with its own commands: a cluster as the original leaves it is taken over, and given back. */
-import { execFile } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
@@ -8,6 +7,7 @@ import { formatLegacy, type LegacyEntry, type LegacyPool, parseLegacy } from "..
 import type { Resource } from "../../src/lib/kube/object.ts";
 import { need } from "../_need.ts";
 import { EXECUTABLE } from "../plugin.ts";
+import { type Outcome, runProgram } from "../program.ts";
 import { ControllerProcess } from "./_controller.ts";
 import { NodeDaemon } from "./_node.ts";
 import { installOriginalCrds, type Json, must, Pools, startWith, until } from "./_pools.ts";
@@ -29,25 +29,15 @@ test.after(async () => {
   await server.remove();
 });
 
-interface Outcome {
-  readonly exit: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Runs a command that the page shows, where `nv-ipam` and `kubectl` are ours and the kubeconfig is the cluster's. */
 function shown(command: string, ...more: readonly string[]): Promise<Outcome> {
   assert.match(PAGE, `\n    ${command}\n`);
   const [program = "", ...words] = command
     .split(" ")
     .filter((word) => word !== "--kubeconfig" && word !== "admin.conf");
-  const env = { ...process.env, KUBECONFIG: server.kubeconfig };
-  return new Promise((resolve) => {
-    const path = program === "kubectl" ? KUBECTL : EXECUTABLE;
-    execFile(path, [...words, ...more], { cwd: ROOT, env }, (error, stdout, stderr) => {
-      resolve({ exit: error === null ? 0 : Number(error.code ?? -1), stdout, stderr });
-    });
-  });
+  const path = program === "kubectl" ? KUBECTL : EXECUTABLE;
+  const env = { KUBECONFIG: server.kubeconfig, HOME: server.directory };
+  return runProgram(path, [...words, ...more], { cwd: ROOT, env });
 }
 
 const SPECS = {
@@ -102,11 +92,7 @@ function legacyAddresses(): readonly string[] {
 
 async function held(): Promise<readonly string[]> {
   const place = [`--daemon-socket=unix://${daemon.socket}`, "-o", "json"];
-  const { stdout } = await new Promise<Outcome>((resolve) => {
-    execFile(EXECUTABLE, ["inspect", "reservations", ...place], (_, out, err) =>
-      resolve({ exit: 0, stdout: out, stderr: err }),
-    );
-  });
+  const { stdout } = await runProgram(EXECUTABLE, ["inspect", "reservations", ...place]);
   return JSON.parse(stdout)
     .items.map(({ poolKind, containerID, addresses }: Json) => `${poolKind} ${containerID} ${addresses}`)
     .sort();
@@ -143,11 +129,7 @@ test("1. nothing is in the way, and the original's store can be looked at", asyn
   for (const what of ["check", "reservations"]) {
     const command = `nv-ipam inspect ${what} --store-file /var/lib/cni/nv-ipam/store`;
     assert.match(PAGE, `\n    ${command}\n`);
-    const read = await new Promise<Outcome>((resolve) => {
-      execFile(EXECUTABLE, ["inspect", what, "--store-file", daemon.store], (error, stdout, stderr) =>
-        resolve({ exit: error === null ? 0 : 1, stdout, stderr }),
-      );
-    });
+    const read = await runProgram(EXECUTABLE, ["inspect", what, "--store-file", daemon.store]);
     assert.is(read.exit, 0, read.stderr);
     if (what === "reservations") assert.match(read.stdout, /\npool +10\.0\.0\.2 +default\/pod-c1 +net1 +c1 /);
   }

@@ -1,14 +1,14 @@
-/** The command from outside: with a daemon, without one, and with what is none. */
-import { execFile, spawn } from "node:child_process";
-import { readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
-import { dirname, join } from "node:path";
+/** The command from outside. */
+import { spawn } from "node:child_process";
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { parse } from "yaml";
 import { need } from "../_need.ts";
 import { EXECUTABLE } from "../plugin.ts";
+import { type Outcome, runProgram } from "../program.ts";
 import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
 import { schemaErrors } from "./_schema.ts";
 
@@ -37,24 +37,9 @@ test.before(async () => {
 });
 test.after(() => daemon.remove());
 
-interface Outcome {
-  readonly exit: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 function inspect(...args: readonly string[]): Promise<Outcome> {
   const places = [`--daemon-socket=unix://${daemon.socket}`, `--store-file=${daemon.store}`];
-  return run(EXECUTABLE, "inspect", ...places, ...args);
-}
-
-function run(program: string, ...args: readonly string[]): Promise<Outcome> {
-  return new Promise((resolve) => {
-    execFile(program, args, (error, stdout, stderr) => {
-      const exit = error === null ? 0 : Number(error.code ?? -1);
-      resolve({ exit, stdout, stderr });
-    });
-  });
+  return runProgram(EXECUTABLE, ["inspect", ...places, ...args]);
 }
 
 const DAEMON = { type: "daemon", place: `unix://${daemon.socket}`, node: "node-1" };
@@ -265,7 +250,13 @@ test("an address that is held is told with its holder", async () => {
 });
 
 test("the store beside the daemon is shown with its files", async () => {
-  const { exit, stdout } = await run(EXECUTABLE, "inspect", "store", `--store-file=${daemon.store}`, "-o", "json");
+  const { exit, stdout } = await runProgram(EXECUTABLE, [
+    "inspect",
+    "store",
+    `--store-file=${daemon.store}`,
+    "-o",
+    "json",
+  ]);
   const report = JSON.parse(stdout);
   assert.equal([exit, schemaErrors(report)], [0, ""]);
   assert.equal([report.state, report.content, report.reservations, report.pools], ["whole", "journal", 3, 2]);
@@ -303,11 +294,10 @@ test("--watch shows what changes, until it is told to end", async () => {
 
 test("colours are only for terminals", async () => {
   const command = `${EXECUTABLE} inspect pools --daemon-socket=unix://${daemon.socket}`;
-  const onTerminal = (env: Readonly<Record<string, string>>): Promise<string> =>
-    new Promise((resolve) => {
-      const options = { env: { ...process.env, TERM: "xterm", NO_COLOR: "", ...env } };
-      execFile(need("script"), ["-qec", command, "/dev/null"], options, (_, stdout) => resolve(stdout));
-    });
+  const onTerminal = async (more: Readonly<Record<string, string>>): Promise<string> => {
+    const env = { ...process.env, TERM: "xterm", NO_COLOR: "", ...more };
+    return (await runProgram(need("script"), ["-qec", command, "/dev/null"], { env })).stdout;
+  };
   assert.match(await onTerminal({}), "\u001b[1mKIND\u001b[0m");
   for (const env of [{ NO_COLOR: "1" }, { TERM: "dumb" }]) assert.not.match(await onTerminal(env), "\u001b");
 });
@@ -315,12 +305,12 @@ test("colours are only for terminals", async () => {
 test("as kubectl's plugin it is about a cluster, and says what it is called", async () => {
   const plugin = join(daemon.directory, "kubectl-nvipam");
   symlinkSync(EXECUTABLE, plugin);
-  const help = await run(plugin, "--help");
+  const help = await runProgram(plugin, ["--help"]);
   assert.match(help.stdout, /Usage:\n {2}kubectl nvipam \[what\] \[name\] \[flags\]/);
-  const pools = await run(plugin, "pools", `--kubeconfig=${join(daemon.directory, "none")}`);
+  const pools = await runProgram(plugin, ["pools", `--kubeconfig=${join(daemon.directory, "none")}`]);
   assert.equal([pools.exit, pools.stdout], [1, ""]);
   assert.match(pools.stderr, /^kubectl nvipam: the kubeconfig .*none cannot be read/);
-  const local = await run(plugin, "reservations", `--daemon-socket=unix://${daemon.socket}`, "-o", "json");
+  const local = await runProgram(plugin, ["reservations", `--daemon-socket=unix://${daemon.socket}`, "-o", "json"]);
   assert.is(JSON.parse(local.stdout).items.length, 3);
 });
 
@@ -379,40 +369,6 @@ test("a pool in trouble and an address outside its block are found, and the exit
   assert.match(outside[0].message, /10\.0\.0\.2 is held by container c1 interface net1 of pod shop\/web outside/);
 });
 
-async function answering(server: Server, path: string, work: () => Promise<void>): Promise<void> {
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  try {
-    await work();
-  } finally {
-    server.close();
-  }
-}
-
-test("what answers garbage instead of a daemon is an error, and the store is not shown for it", async () => {
-  const path = join(daemon.directory, "garbage.sock");
-  const garbage = createServer((socket) => socket.on("error", () => undefined).end("HTTP/1.1 400 Bad Request\r\n\r\n"));
-  await answering(garbage, path, async () => {
-    const { exit, stdout, stderr } = await inspect("pools", `--daemon-socket=unix://${path}`);
-    assert.equal([exit, stdout], [1, ""]);
-    assert.match(stderr, /^nv-ipam inspect: .*garbage\.sock.*\n$/);
-  });
-});
-
-test("what would move a terminal's cursor is shown as its escape in messages too", async () => {
-  const { exit, stderr } = await run(EXECUTABLE, "inspect", "pools", "--store-file=/nowhere/\u001b[31mred");
-  assert.equal([exit, stderr], [1, "nv-ipam inspect: there is no store at /nowhere/\\u001b[31mred\n"]);
-});
-
-test("a daemon that does not answer is an error after ten seconds", async () => {
-  const path = join(daemon.directory, "silent.sock");
-  const silent = createServer((socket) => socket.on("error", () => undefined).resume());
-  await answering(silent, path, async () => {
-    const { exit, stderr } = await inspect("reservations", `--daemon-socket=unix://${path}`);
-    assert.is(exit, 1);
-    assert.match(stderr, /did not answer within 10 s/);
-  });
-});
-
 test("without a daemon the store is shown, and stderr says so", async () => {
   // The daemon's own files, also after a kill.
   await daemon.end("SIGKILL");
@@ -424,36 +380,6 @@ test("without a daemon the store is shown, and stderr says so", async () => {
     const items = expected.items.map((item) => ("node" in item ? { ...item, node: "" } : item));
     assert.equal(stable(JSON.parse(stdout)), { ...expected, source: STORE, notes: [NO_DAEMON], items });
   }
-});
-
-test("check finds that no daemon answers, unless only the store was asked about", async () => {
-  const { exit, stdout } = await inspect("check", "-o", "json");
-  const [finding, ...more] = JSON.parse(stdout).items;
-  assert.equal([exit, finding.severity, finding.reason, more], [1, "error", "NotServing", []]);
-  assert.match(finding.message, new RegExp(`^no daemon answers: connect unix://${daemon.socket}: .*running\\?$`));
-  const offline = await run(EXECUTABLE, "inspect", "check", `--store-file=${daemon.store}`);
-  assert.equal([offline.exit, offline.stdout], [0, "nothing wrong found\n"]);
-});
-
-test("without a daemon a damaged store is an error that check finds", async () => {
-  for (const name of readdirSync(dirname(daemon.store)).filter((file) => /snapshot|journal/.test(file))) {
-    const path = join(dirname(daemon.store), name);
-    const bytes = readFileSync(path);
-    bytes.fill("!", 10, 40);
-    writeFileSync(path, bytes);
-  }
-  const { exit, stdout } = await inspect("check", "-o", "json");
-  assert.is(exit, 1);
-  const [, finding] = JSON.parse(stdout).items;
-  assert.equal([finding.severity, finding.reason], ["error", "NotServing"]);
-  assert.match(finding.message, `the store ${daemon.store} is damaged; nv-ipam store repair mends it`);
-});
-
-test("without a daemon and a store both are told", async () => {
-  const { exit, stdout, stderr } = await inspect("pools", "--store-file=/nonexistent/store");
-  assert.equal([exit, stdout], [1, ""]);
-  assert.match(stderr, daemon.socket);
-  assert.match(stderr, "there is no store at /nonexistent/store");
 });
 
 test.run();

@@ -1,5 +1,4 @@
 /** Kubernetes' component base itself, as a program, beside ours: the same flags and events, and the same bytes. */
-import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -7,32 +6,15 @@ import { levelOf } from "../../src/lib/flags/module_levels.ts";
 import { parseBool, parseDuration, parseInteger, parseLevel, parseQuantity } from "../../src/lib/flags/scalars.ts";
 import { need } from "../_need.ts";
 import type { ComponentEvent } from "../observe/_component.ts";
+import { type Outcome, runProgram } from "../program.ts";
 
 const PEER = need("component");
 const OURS = join(import.meta.dirname, "../observe/_component.ts");
-const LIMIT_MS = 60_000;
-
-interface Outcome {
-  readonly ok: boolean;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 function run(command: readonly string[], items: readonly unknown[]): Promise<Outcome> {
   const [program = "", ...args] = command;
-  const env = { ...process.env, TZ: "Asia/Kolkata" };
-  const child = spawn(program, args, { env, timeout: LIMIT_MS });
-  const heard = { stdout: "", stderr: "" };
-  for (const name of ["stdout", "stderr"] as const) {
-    child[name].setEncoding("utf8").on("data", (text: string) => {
-      heard[name] += text;
-    });
-  }
-  child.stdin.on("error", () => undefined).end(items.map((item) => `${JSON.stringify(item)}\n`).join(""));
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ ok: code === 0, ...heard }));
-  });
+  const input = items.map((item) => `${JSON.stringify(item)}\n`).join("");
+  return runProgram(program, args, { env: { ...process.env, TZ: "Asia/Kolkata" }, input });
 }
 
 async function runBoth(flags: readonly string[], events: readonly ComponentEvent[]) {
@@ -105,7 +87,7 @@ for (const flags of written) {
     const [theirs, ours] = await runBoth(flags, events);
     assert.equal(masked(ours.stderr), masked(theirs.stderr));
     assert.equal(masked(ours.stdout), masked(theirs.stdout));
-    assert.ok(theirs.ok && ours.ok);
+    assert.equal([theirs.exit, ours.exit], [0, 0]);
     assert.ok(theirs.stderr.split("\n").length > 3, "errors are written");
   });
 }
@@ -123,7 +105,7 @@ for (const flags of [
     const [theirs, ours] = await runBoth(["--logging-format=json", ...flags], PRINTABLE);
     assert.equal(masked(ours.stderr), masked(theirs.stderr));
     assert.equal(masked(ours.stdout), masked(theirs.stdout));
-    assert.ok(theirs.ok && ours.ok);
+    assert.equal([theirs.exit, ours.exit], [0, 0]);
   });
 }
 
@@ -173,7 +155,7 @@ const refused: readonly (readonly string[])[] = [
 for (const flags of refused) {
   test(`both refuse ${flags.join(" ")}, and log nothing`, async () => {
     const [theirs, ours] = await runBoth(flags, EVENTS);
-    assert.equal([theirs.ok, ours.ok], [false, false]);
+    assert.ok(theirs.exit !== 0 && ours.exit !== 0);
     assert.equal([theirs.stdout, ours.stdout], ["", ""]);
     assert.match(ours.stderr, /^nv-ipam component: .+\n$/);
   });

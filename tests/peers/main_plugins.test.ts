@@ -1,5 +1,5 @@
 /** The CNI project's main plugins and cnitool call the installed plugin, in network namespaces of the test's own. */
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { formatAddress } from "../../src/lib/ip/address.ts";
 import { type FoundAttachment, readLibcniCache } from "../../src/lib/node/libcni_cache.ts";
 import { need, PEERS_BIN } from "../_need.ts";
+import { type Outcome, runProgram } from "../program.ts";
 import { ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
 
 need("root");
@@ -25,33 +26,18 @@ interface CniResult {
   readonly [member: string]: unknown;
 }
 
-interface Outcome {
-  readonly exit: number | null;
-  readonly stdout: string;
-}
-
 /** Runs a program in the namespace that plays the host, with a CNI configuration on stdin. */
 function inHost(
   program: string,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
-  stdin = "",
+  input = "",
 ): Promise<Outcome> {
-  return new Promise((resolve, reject) => {
-    const child = spawn("ip", ["netns", "exec", host, program, ...args], {
-      env: { PATH: process.env.PATH ?? "", ...env },
-    });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      stdout += chunk.toString();
-    });
-    child.stderr.on("data", (chunk: Buffer) => {
-      stderr += chunk.toString();
-    });
-    child.stdin.on("error", () => undefined).end(stdin);
-    child.once("error", reject).once("close", (exit) => resolve({ exit, stdout: stdout || stderr }));
-  });
+  return runProgram("ip", ["netns", "exec", host, program, ...args], { env, input });
+}
+
+function said({ stdout, stderr }: Outcome): string {
+  return `${stdout}${stderr}`;
 }
 
 const main = suite("main plugins");
@@ -154,12 +140,12 @@ async function wholeLife(plugin: MainPlugin): Promise<void> {
     [callB, b],
   ] as const) {
     const added = await call("ADD");
-    assert.is(added.exit, 0, added.stdout);
+    assert.is(added.exit, 0, said(added));
     const result = JSON.parse(added.stdout) as CniResult;
     others = result.ips;
     assert.equal([...(await addressesIn(namespace))].sort(), result.ips.map(({ address }) => address).sort());
     const checked = await call("CHECK", { prevResult: result });
-    assert.is(checked.exit, 0, checked.stdout);
+    assert.is(checked.exit, 0, said(checked));
   }
   assert.is(await reservations(), 4);
   for (const { address } of others) {
@@ -178,7 +164,7 @@ async function wholeLife(plugin: MainPlugin): Promise<void> {
   }
   for (const call of [callA, callB]) {
     const deleted = await call("DEL");
-    assert.is(deleted.exit, 0, deleted.stdout);
+    assert.is(deleted.exit, 0, said(deleted));
   }
   assert.is(await reservations(), 0);
 }
@@ -201,17 +187,17 @@ main("ipvlan does the same where the kernel has it", async () => {
   }
   console.log("left out: this kernel has no ipvlan, so only its DEL reaches our plugin");
   const deleted = await caller(ipvlan, "ca", a)("DEL");
-  assert.is(deleted.exit, 0, deleted.stdout);
+  assert.is(deleted.exit, 0, said(deleted));
 });
 
 for (const plugin of [...plugins, ipvlan]) {
   main(`${plugin.type} passes STATUS on, and says what is missing when the daemon is away`, async () => {
     const call = caller(plugin, "ca", a);
     const ready = await call("STATUS");
-    assert.is(ready.exit, 0, ready.stdout);
+    assert.is(ready.exit, 0, said(ready));
     const away = await call("STATUS", { ipam: { ...ipam(), daemonSocket: "unix:///nowhere/daemon.sock" } });
     assert.is(away.exit, 1);
-    assert.match(away.stdout, /\/nowhere\/daemon\.sock/);
+    assert.match(said(away), /\/nowhere\/daemon\.sock/);
   });
 }
 
@@ -223,7 +209,7 @@ main("cnitool adds, checks, deletes and collects garbage through a configuration
   const tool = async (...args: string[]) => {
     const env = { NETCONFPATH: directory, CNI_PATH: `${daemon.bin}:${PEERS_BIN}`, CNI_IFNAME: "net1" };
     const outcome = await inHost(join(PEERS_BIN, "cnitool"), args, env);
-    assert.is(outcome.exit, 0, `cnitool ${args.join(" ")}: ${outcome.stdout}`);
+    assert.is(outcome.exit, 0, `cnitool ${args.join(" ")}: ${said(outcome)}`);
     return outcome.stdout;
   };
   const namespace = `/var/run/netns/${a}`;

@@ -7,7 +7,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { need } from "../_need.ts";
 import { DaemonClient } from "../daemon_client.ts";
-import { EXECUTABLE, type PluginOutcome } from "../plugin.ts";
+import { EXECUTABLE } from "../plugin.ts";
+import type { Outcome } from "../program.ts";
 import { type Call, ipPool, StandaloneDaemon } from "../standalone_daemon.ts";
 
 need("dist/nv-ipam");
@@ -49,7 +50,7 @@ async function held(): Promise<readonly string[]> {
   return (await client.reservations()).flatMap(({ addresses }) => addresses).sort();
 }
 
-async function add(container: string, more: Partial<Call> = {}): Promise<PluginOutcome> {
+async function add(container: string, more: Partial<Call> = {}): Promise<Outcome> {
   return daemon.cni({ command: "ADD", container, config: pool1, ...more });
 }
 
