@@ -96,6 +96,18 @@ test("pools with a block here are shown with their addresses, and vanish with th
     assert.equal(await addresses(), [{}, {}, {}, {}]);
   }));
 
+test("pools that may not be those that are written now are told, and only as long as that is so", async () => {
+  const pools = new PoolTable("node-1");
+  let troubles: readonly string[] = ["pools.yaml:3: spec.subnet: is no network"];
+  pools.explain(() => troubles);
+  const shown = async () => seriesOf(await metricsOf({}, pools), "nvipam_pools_outdated")[""];
+  assert.is(await shown(), 0, "nothing is served yet");
+  pools.markKnown("IPPool");
+  assert.is(await shown(), 1);
+  troubles = [];
+  assert.is(await shown(), 0);
+});
+
 for (const state of ["ready", "full", "failed", "damaged"] satisfies StoreHealth[]) {
   test(`a store that is ${state} is shown as that and nothing else`, async () => {
     const states = seriesOf(await metricsOf({ state: () => state }), "nvipam_store_state");

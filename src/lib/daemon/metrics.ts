@@ -133,6 +133,13 @@ function showPools(shown: Exposition, ledger: ShownStore["ledger"], pools: PoolT
     "Addresses of the pool that are reserved on this node, also those outside its block that were asked for by name",
     ({ id, state }) => ledger.held(id) || (state === "ready" ? 0 : undefined),
   );
+  shown.gauge(
+    {
+      name: "nvipam_pools_outdated",
+      help: "1 while the pools that are served may not be those that are written now: the API server is away, or a manifest has a mistake",
+    },
+    () => Math.min(pools.outdated().length, 1),
+  );
 }
 
 function sizeOf({ block }: NodePool): bigint {
