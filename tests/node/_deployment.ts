@@ -6,11 +6,10 @@ import type { KubeClient } from "../../src/lib/kube/client.ts";
 import type { Resource } from "../../src/lib/kube/object.ts";
 import type { ApiServer } from "../cluster/_api_server.ts";
 import { type CertificateFiles, makeCertificate } from "../cluster/_certificates.ts";
+import { Kubectl } from "../cluster/_kubectl.ts";
 import { API_VERSION, installCrds, must, until } from "../cluster/_pools.ts";
-import type { Manifest } from "../manifests.ts";
 import type { Account } from "./_account.ts";
 import { Controller } from "./_controller.ts";
-import { kubectl } from "./_kubectl.ts";
 import { CONTROLLERS, OBJECTS, type Program, programOf, webhooks } from "./_manifests.ts";
 import type { Reaper } from "./_reaper.ts";
 import { settled } from "./_settled.ts";
@@ -36,6 +35,7 @@ export class Deployment {
   readonly controllers: Controller[] = [];
   readonly #settings: DeploymentSettings;
   readonly #client: KubeClient;
+  readonly #kubectl: Kubectl;
   /** Of the webhook. */
   readonly #certificate: CertificateFiles;
   #started = 0;
@@ -43,6 +43,7 @@ export class Deployment {
   private constructor(settings: DeploymentSettings) {
     this.#settings = settings;
     this.#client = settings.api.client();
+    this.#kubectl = new Kubectl(settings.api.kubeconfig);
     const names = [`DNS:${WEBHOOK_SERVICE}.${POOL_NAMESPACE}.svc`];
     this.#certificate = makeCertificate(settings.directory, "webhook", { names });
   }
@@ -50,7 +51,7 @@ export class Deployment {
   /** Puts what our manifests have into the cluster; no program is started yet. */
   static async apply(settings: DeploymentSettings): Promise<Deployment> {
     const deployment = new Deployment(settings);
-    await settled([installCrds(deployment.#client), deployment.#apply(OBJECTS)]);
+    await settled<unknown>([installCrds(deployment.#client), deployment.#kubectl.apply(OBJECTS)]);
     return deployment;
   }
 
@@ -64,7 +65,7 @@ export class Deployment {
   async startControllers(count = CONTROLLERS): Promise<void> {
     await settled(Array.from({ length: count }, () => this.startController()));
     if (count === 0) return;
-    await this.#apply(webhooks(this.#certificate.cert));
+    await this.#kubectl.apply(webhooks(this.#certificate.cert));
     await this.#untilWebhookIsAsked();
   }
 
@@ -113,19 +114,14 @@ export class Deployment {
     return leader;
   }
 
-  async #apply(items: readonly Manifest[]): Promise<void> {
-    const apply = ["--kubeconfig", this.#settings.api.kubeconfig, "apply", "--server-side", "--filename=-"];
-    await kubectl(apply, JSON.stringify({ apiVersion: "v1", kind: "List", items }));
-  }
-
   /** A new token of the account that a program is, and where the API server is. */
   async #account({ account }: Program): Promise<Account> {
     const {
       api,
       switch: { hostAddress },
     } = this.#settings;
-    const namespaced = ["--kubeconfig", api.kubeconfig, "--namespace", POOL_NAMESPACE];
-    const token = await kubectl([...namespaced, "create", "token", account, "--duration=24h"]);
+    const where = `--namespace=${POOL_NAMESPACE}`;
+    const token = await this.#kubectl.run(["create", "token", account, where, "--duration=24h"]);
     return {
       token: token.trim(),
       authority: readFileSync(api.caFile, "utf8"),

@@ -2,8 +2,8 @@
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { KUBECTL } from "../cluster/_kubectl.ts";
 import { Cluster, POOL_NAMESPACE } from "./_cluster.ts";
-import { KUBECTL } from "./_kubectl.ts";
 import { defineNetwork, MACVLAN } from "./_networks.ts";
 import { manifest } from "./_pods.ts";
 

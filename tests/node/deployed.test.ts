@@ -7,8 +7,8 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Resource } from "../../src/lib/kube/object.ts";
 import { makeCertificate } from "../cluster/_certificates.ts";
+import { Kubectl } from "../cluster/_kubectl.ts";
 import { must } from "../cluster/_pools.ts";
-import { Kubectl } from "../cluster/manifests/_apply.ts";
 import { containerOf, overlay, pick, type Workload } from "../manifests.ts";
 import { Cluster } from "./_cluster.ts";
 import { packRoot } from "./_image.ts";
@@ -48,7 +48,7 @@ test.before(async () => {
   rmSync(machine.path("/opt/cni/bin/nv-ipam"));
   rmSync(machine.path("/etc/cni/net.d/nv-ipam.d"), { recursive: true });
   await leadToApiServer(machine);
-  new Kubectl(cluster.api.kubeconfig).apply(objects.filter(({ kind }) => kind !== "CustomResourceDefinition"));
+  await new Kubectl(cluster.api.kubeconfig).apply(objects.filter(({ kind }) => kind !== "CustomResourceDefinition"));
   await giveRootCertificate();
   await giveServingCertificate();
   await importImage();

@@ -18,8 +18,8 @@ import {
   pick,
   type Workload,
 } from "../../manifests.ts";
+import { Kubectl } from "../_kubectl.ts";
 import { startWith } from "../_pools.ts";
-import { Kubectl } from "./_apply.ts";
 import { installCertManagerKinds } from "./_cert_manager.ts";
 
 const HELM = need("helm");
@@ -211,23 +211,21 @@ test("helm finds nothing to complain about", () => {
   assert.match(helm("lint", "--strict", CHART), /0 chart\(s\) failed/);
 });
 
-test("it takes over what kubectl applied, is upgraded, and leaves the CRDs when it goes", () => {
-  kubectl.apply(overlay("no-webhook"));
+test("it takes over what kubectl applied, is upgraded, and leaves the CRDs when it goes", async () => {
+  await kubectl.apply(overlay("no-webhook"));
   release("install", "--take-ownership", "--force-conflicts");
   // What kubectl applied it owns as well, and conflicts are forced for as long.
   release("upgrade", "--force-conflicts", "--set=webhook.certificate=certManager");
-  const get = (what: string): string =>
+  const get = (what: string): Promise<string> =>
     kubectl.run(["get", what, "--namespace=kube-system", "--output=name", "--ignore-not-found"]);
-  assert.match(get("service/nv-ipam-webhook-service"), /webhook/);
+  assert.match(await get("service/nv-ipam-webhook-service"), /webhook/);
   release("upgrade", "--force-conflicts", "--reset-values", "--set=openshift=true,webhook.certificate=openshift");
-  assert.is(get("certificate.cert-manager.io/nv-ipam-serving-cert"), "");
+  assert.is(await get("certificate.cert-manager.io/nv-ipam-serving-cert"), "");
   release("uninstall");
-  const ours = (what: string): readonly string[] =>
-    get(what)
-      .split("\n")
-      .filter((name) => name.includes("nv-ipam"));
-  assert.equal(ours("daemonset,deployment,poddisruptionbudget,clusterrole,role,rolebinding,service"), []);
-  assert.is(ours("customresourcedefinition").length, 2);
+  const ours = async (what: string): Promise<readonly string[]> =>
+    (await get(what)).split("\n").filter((name) => name.includes("nv-ipam"));
+  assert.equal(await ours("daemonset,deployment,poddisruptionbudget,clusterrole,role,rolebinding,service"), []);
+  assert.is((await ours("customresourcedefinition")).length, 2);
 });
 
 test.run();

@@ -18,8 +18,8 @@ import {
   type RoleManifest,
   type Workload,
 } from "../../manifests.ts";
+import { type ApplyMode, Kubectl, toText } from "../_kubectl.ts";
 import { API_VERSION, must, startWith, until } from "../_pools.ts";
-import { type ApplyMode, Kubectl, toText } from "./_apply.ts";
 import { installCertManagerKinds } from "./_cert_manager.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
@@ -36,7 +36,7 @@ const kubectl = new Kubectl(server.kubeconfig);
 const test = suite("overlays");
 test.after(() => server.remove());
 test.before(async () => {
-  kubectl.apply(kustomize("crds"));
+  await kubectl.apply(kustomize("crds"));
   await until(async () => (await client.list(POOL_RESOURCES.IPPool)).ok, "pools are served");
   // Before there is a webhook that nobody answers.
   const spec = { subnet: "10.0.0.0/24", perNodeBlockSize: 4 };
@@ -45,8 +45,8 @@ test.before(async () => {
 });
 
 /** The objects as the API server has them, without what it writes itself. */
-function stored(objects: readonly Manifest[]): readonly StoredObject[] {
-  const { items } = JSON.parse(kubectl.run(["get", "--filename=-", "--output=json"], toText(objects)));
+async function stored(objects: readonly Manifest[]): Promise<readonly StoredObject[]> {
+  const { items } = JSON.parse(await kubectl.run(["get", "--filename=-", "--output=json"], toText(objects)));
   return items.map(({ status: _, metadata, ...rest }: StoredObject & { readonly status?: unknown }) => {
     const { name, namespace, uid, labels, annotations = {} } = metadata;
     const own = Object.entries(annotations).filter(([key]) => !/^(kubectl|deprecated\.daemonset)\b/.test(key));
@@ -60,9 +60,9 @@ interface StoredObject extends Manifest {
 }
 
 for (const name of OVERLAYS) {
-  test(`${name} is accepted by the API server, strictly and without a warning`, () => {
+  test(`${name} is accepted by the API server, strictly and without a warning`, async () => {
     const rendered = overlay(name);
-    const applied = kubectl.apply(rendered);
+    const applied = await kubectl.apply(rendered);
     assert.is(applied.trim().split("\n").length, rendered.length, applied);
   });
 }
@@ -103,7 +103,7 @@ test("only openshift needs its security context constraints, and only the overla
   );
 });
 
-test("settings of one's own go over an overlay, the namespace into every text that has it", () => {
+test("settings of one's own go over an overlay, the namespace into every text that has it", async () => {
   const objects = parseManifests(kustomize("examples/own-settings"));
   assert.not(JSON.stringify(objects).includes("kube-system"));
   const { tolerations, containers, volumes } = pick<Workload>(objects, "DaemonSet/nv-ipam-node-ds").spec.template
@@ -118,25 +118,25 @@ test("settings of one's own go over an overlay, the namespace into every text th
   ]) {
     assert.ok(JSON.stringify(objects).includes(part), part);
   }
-  kubectl.apply([{ apiVersion: "v1", kind: "Namespace", metadata: { name: "network" } }, ...objects]);
+  await kubectl.apply([{ apiVersion: "v1", kind: "Namespace", metadata: { name: "network" } }, ...objects]);
 });
 
-test("the controller meets the Pod Security Standard restricted, the node daemon needs privileged for its host paths", () => {
-  const refusal = (key: string, standard: string): string => {
+test("the controller meets the Pod Security Standard restricted, the node daemon needs privileged for its host paths", async () => {
+  const refusal = async (key: string, standard: string): Promise<string> => {
     const labels = { "pod-security.kubernetes.io/enforce": standard };
-    kubectl.apply([{ apiVersion: "v1", kind: "Namespace", metadata: { name: standard, labels } }]);
+    await kubectl.apply([{ apiVersion: "v1", kind: "Namespace", metadata: { name: standard, labels } }]);
     const { spec } = pick<Workload>(overlay("openshift"), key).spec.template;
     const pod = { apiVersion: "v1", kind: "Pod", metadata: { name: "pod", namespace: standard }, spec };
     try {
-      kubectl.apply([pod], "server-side", "--dry-run=server");
+      await kubectl.apply([pod], "server-side", "--dry-run=server");
       return "";
     } catch (error) {
       return String(error);
     }
   };
-  assert.is(refusal("Deployment/nv-ipam-controller", "restricted"), "");
-  assert.is(refusal("DaemonSet/nv-ipam-node-ds", "privileged"), "");
-  const [, violations = ""] = refusal("DaemonSet/nv-ipam-node-ds", "baseline").split("violates PodSecurity");
+  assert.is(await refusal("Deployment/nv-ipam-controller", "restricted"), "");
+  assert.is(await refusal("DaemonSet/nv-ipam-node-ds", "privileged"), "");
+  const [, violations = ""] = (await refusal("DaemonSet/nv-ipam-node-ds", "baseline")).split("violates PodSecurity");
   assert.match(violations, /hostPath volumes .*seLinuxOptions/);
   assert.not.match(violations, /privileged|capabilities|seccomp|hostNetwork/i);
 });
@@ -161,18 +161,18 @@ const OURS = overlay("certmanager").filter(({ kind }) => kind !== "CustomResourc
 
 for (const [theirs, ours, ...more] of MODES) {
   test(`the original's manifests (${theirs}), ours over them (${ours}), and the original's again`, async () => {
-    kubectl.run(["delete", "--ignore-not-found", "--wait=false", "--filename=-"], toText([...ORIGINAL, ...OURS]));
-    kubectl.apply(ORIGINAL, theirs);
-    const before = stored(ORIGINAL);
+    await kubectl.run(["delete", "--ignore-not-found", "--wait=false", "--filename=-"], toText([...ORIGINAL, ...OURS]));
+    await kubectl.apply(ORIGINAL, theirs);
+    const before = await stored(ORIGINAL);
 
-    kubectl.apply(OURS, ours, ...more);
-    const now = stored(OURS);
+    await kubectl.apply(OURS, ours, ...more);
+    const now = await stored(OURS);
     const uids = new Map(now.map((object) => [manifestKey(object), object.metadata.uid]));
     for (const object of before) assert.is(uids.get(manifestKey(object)), object.metadata.uid, manifestKey(object));
-    assert.equal(now.map(comparable), asFirstInstallation(), "something of the original is left");
+    assert.equal(now.map(comparable), await asFirstInstallation(), "something of the original is left");
 
-    kubectl.apply(ORIGINAL, theirs);
-    assert.equal(stored(ORIGINAL), before);
+    await kubectl.apply(ORIGINAL, theirs);
+    assert.equal(await stored(ORIGINAL), before);
     assert.ok(await poolIsThere());
   });
 }
@@ -180,15 +180,15 @@ for (const [theirs, ours, ...more] of MODES) {
 let first: readonly unknown[] | undefined;
 
 /** What the API server makes of ours where there is nothing yet, compared as `comparable` gives it. */
-function asFirstInstallation(): readonly unknown[] {
+async function asFirstInstallation(): Promise<readonly unknown[]> {
   if (first !== undefined) return first;
   const twins = OURS.map((object) => ({
     ...object,
     metadata: { ...object.metadata, name: `${object.metadata.name}${TWIN}` },
   }));
-  kubectl.apply(twins);
-  first = stored(twins).map(comparable);
-  kubectl.run(["delete", "--wait=false", "--filename=-"], toText(twins));
+  await kubectl.apply(twins);
+  first = (await stored(twins)).map(comparable);
+  await kubectl.run(["delete", "--wait=false", "--filename=-"], toText(twins));
   return first;
 }
 
@@ -204,7 +204,7 @@ async function poolIsThere(): Promise<boolean> {
   return (await client.get(POOL_RESOURCES.IPPool, POOL)).ok;
 }
 
-test("without-cel takes every rule of the CRDs out, and nothing else", () => {
+test("without-cel takes every rule of the CRDs out, and nothing else", async () => {
   const resources = [relative(server.directory, join(ROOT, "manifests/crds"))];
   const components = [relative(server.directory, join(ROOT, "manifests/components/without-cel"))];
   writeFileSync(join(server.directory, "kustomization.yaml"), JSON.stringify({ resources, components }));
@@ -213,7 +213,7 @@ test("without-cel takes every rule of the CRDs out, and nothing else", () => {
   const whole = parseManifests(kustomize("crds"));
   assert.equal(stripped, JSON.parse(JSON.stringify(whole, rules)));
   assert.not.equal(stripped, whole);
-  kubectl.apply(stripped);
+  await kubectl.apply(stripped);
 });
 
 test.run();

@@ -22,9 +22,9 @@ import {
 } from "../../manifests.ts";
 import { makeCertificate } from "../_certificates.ts";
 import { ControllerProcess, freePort } from "../_controller.ts";
+import { Kubectl } from "../_kubectl.ts";
 import { NodeDaemon } from "../_node.ts";
 import { must, Pools, startWith, until } from "../_pools.ts";
-import { Kubectl } from "./_apply.ts";
 import { AuditLog, allows } from "./_audit.ts";
 import { installCertManagerKinds } from "./_cert_manager.ts";
 
@@ -58,26 +58,26 @@ test.after(async () => {
 });
 
 /** The token of a service account, as its pods have it. */
-function tokenOf(serviceAccount: string): string {
-  return kubectl.run(["create", "token", serviceAccount, `--namespace=${NAMESPACE}`]).trim();
+async function tokenOf(serviceAccount: string): Promise<string> {
+  return (await kubectl.run(["create", "token", serviceAccount, `--namespace=${NAMESPACE}`])).trim();
 }
 
 /** The workload's arguments, and a kubeconfig with the token of its service account. */
-function deployed(key: string, fields: Readonly<Record<string, string>>) {
+async function deployed(key: string, fields: Readonly<Record<string, string>>) {
   const workload = pick<Workload>(objects, key);
   const { serviceAccountName } = workload.spec.template.spec;
   const kubeconfig = join(directory, serviceAccountName);
-  writeFileSync(kubeconfig, server.config(tokenOf(serviceAccountName)).exportConfig(), { mode: 0o600 });
+  writeFileSync(kubeconfig, server.config(await tokenOf(serviceAccountName)).exportConfig(), { mode: 0o600 });
   const [, ...flags] = commandLine(containerOf(workload), { "metadata.namespace": NAMESPACE, ...fields });
   return { kubeconfig, namespace: NAMESPACE, flags };
 }
 
 test("the controller deals blocks, elects a leader, records Events, lets blocks rest and answers its webhook", async () => {
   const webhooks = (object: Manifest): boolean => object.kind === "ValidatingWebhookConfiguration";
-  kubectl.apply(objects.filter((object) => !webhooks(object)));
+  await kubectl.apply(objects.filter((object) => !webhooks(object)));
   const { cert } = makeCertificate(directory, "tls");
   const port = await freePort();
-  const settings = deployed("Deployment/nv-ipam-controller", {});
+  const settings = await deployed("Deployment/nv-ipam-controller", {});
   assert.ok(settings.flags.includes("--webhook=true"));
   const here = [`--webhook-cert-dir=${directory}`, "--block-release-delay=1s"];
   for (const place of [port, await freePort()]) {
@@ -101,7 +101,7 @@ test("the controller deals blocks, elects a leader, records Events, lets blocks 
   await pools.label("node-a", { pool: "no" });
   await pools.untilBlocks("IPPool", "pool1", ["node-b 10.0.0.4-10.0.0.6", "node-c 10.0.0.1-10.0.0.3"]);
 
-  kubectl.apply(objects.filter(webhooks).map((object) => reachable(object, port, cert)));
+  await kubectl.apply(objects.filter(webhooks).map((object) => reachable(object, port, cert)));
   await until(async () => {
     const made = await pools.create("IPPool", "bad", {
       subnet: "10.2.0.0/24",
@@ -150,7 +150,7 @@ async function conditionOf(name: string): Promise<string | undefined> {
 }
 
 test("the node daemon serves pools, rebuilds its store and looks for pods", async () => {
-  const settings = deployed("DaemonSet/nv-ipam-node-ds", { "spec.nodeName": "node-b" });
+  const settings = await deployed("DaemonSet/nv-ipam-node-ds", { "spec.nodeName": "node-b" });
   // Where its files are is the test's to say.
   const flags = settings.flags.filter((flag) => !/^--(bind-address|store-file|cni-(?!log-level))/.test(flag));
   assert.ok(flags.includes("--node-name=node-b") && flags.includes("--logging-format=json"), flags.join(" "));
@@ -160,7 +160,7 @@ test("the node daemon serves pools, rebuilds its store and looks for pods", asyn
   assert.equal(await node.add("c1", { poolName: "pool1" }), ["10.0.0.4/29"]);
   assert.match((await node.add("c2", { poolName: "pool1", poolType: "cidrpool" })).join(), /^10\.1\.\d\.1\/24$/);
   // The stale cleaner asks for the pod that is missing in its first round, after a minute: the question alone is asked here.
-  const asNode = server.client(tokenOf("nv-ipam-node"));
+  const asNode = server.client(await tokenOf("nv-ipam-node"));
   const pods = new PodWatch({ client: asNode, nodeName: "node-b", log: listLog([]) });
   const found = await pods.lookUp("default", "pod-c1", AbortSignal.timeout(10_000));
   assert.ok(found.ok && found.value === undefined);
@@ -270,7 +270,7 @@ const FORBIDDEN: Readonly<Record<string, readonly [what: string, ask: Ask][]>> =
 
 for (const [name] of COMPONENTS) {
   test(`${name} is denied what is not its business`, async () => {
-    const as = server.client(tokenOf(name));
+    const as = server.client(await tokenOf(name));
     for (const [what, ask] of [...(FORBIDDEN.both ?? []), ...(FORBIDDEN[name] ?? [])]) {
       const answer = await ask(as);
       assert.is(answer.ok ? "allowed" : answer.error.code, "forbidden", `${name} may ${what}`);

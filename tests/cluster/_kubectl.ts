@@ -1,9 +1,9 @@
-/** kubectl apply, as a user runs it. */
-import { spawnSync } from "node:child_process";
-import { need } from "../../_need.ts";
-import type { Manifest } from "../../manifests.ts";
+/** kubectl, as a user runs it. */
+import { execFile } from "node:child_process";
+import { need } from "../_need.ts";
+import type { Manifest } from "../manifests.ts";
 
-const KUBECTL = need("kubectl");
+export const KUBECTL = need("kubectl");
 
 /** How kubectl merges: in the server, or with what it noted in an annotation. */
 export type ApplyMode = "server-side" | "client-side";
@@ -17,18 +17,23 @@ export class Kubectl {
   }
 
   /** @returns what it printed. @throws with what it complained about; also about a warning. */
-  run(args: readonly string[], input = ""): string {
+  run(args: readonly string[], input = ""): Promise<string> {
     const own = [`--kubeconfig=${this.#kubeconfig}`, `--cache-dir=${this.#kubeconfig}-cache`];
-    const { status, stdout, stderr } = spawnSync(KUBECTL, [...own, ...args], {
-      input,
-      encoding: "utf8",
-      maxBuffer: 1 << 24,
+    return new Promise((resolve, reject) => {
+      const options = { maxBuffer: 1 << 26, timeout: 60_000 };
+      const child = execFile(KUBECTL, [...own, ...args], options, (error, stdout, stderr) => {
+        if (error === null && !/^Warning:/m.test(stderr)) resolve(stdout);
+        else reject(new Error(`kubectl ${args.join(" ")}: ${stdout}${stderr}`, { cause: error }));
+      });
+      child.stdin?.end(input);
     });
-    if (status !== 0 || /^Warning:/m.test(stderr)) throw new Error(`kubectl ${args.join(" ")}: ${stdout}${stderr}`);
-    return stdout;
   }
 
-  apply(objects: readonly Manifest[] | string, mode: ApplyMode = "server-side", ...more: readonly string[]): string {
+  apply(
+    objects: readonly Manifest[] | string,
+    mode: ApplyMode = "server-side",
+    ...more: readonly string[]
+  ): Promise<string> {
     const text = typeof objects === "string" ? objects : toText(objects);
     return this.run(["apply", `--server-side=${mode === "server-side"}`, ...more, "--filename=-"], text);
   }
