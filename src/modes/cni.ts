@@ -35,11 +35,18 @@ export async function run(): Promise<number> {
     elapsedMs,
     cpuMs,
     sleep,
+    isAwaited,
   });
   return write(outcome.exitCode, outcome.stdout);
 }
 
 const call: Call = async (options) => (await import("../lib/rpc/client/call.ts")).call(options);
+
+const starter = process.ppid;
+
+function isAwaited(): boolean {
+  return process.ppid === starter;
+}
 
 function elapsedMs(): number {
   return process.uptime() * 1000;

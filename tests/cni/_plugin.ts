@@ -137,6 +137,7 @@ export async function tell(story: Story): Promise<Told> {
     sleep: async (ms) => {
       elapsedMs += ms;
     },
+    isAwaited: () => true,
   });
   return { exitCode, stdout, answer: stdout === "" ? {} : JSON.parse(stdout), asked: daemon.asked, variables, log };
 }

@@ -9,6 +9,7 @@ import {
   openSync,
   readFileSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { createServer } from "node:net";
@@ -152,6 +153,23 @@ test("gives up on a daemon that does not answer in time", async (place) => {
   assert.is(code, 1);
   assert.is(JSON.parse(stdout).code, 11);
   assert.match(JSON.parse(stdout).msg, "did not answer within 1 s");
+});
+
+test("asks no more when whoever started it was killed while the daemon restarts", async ({ folder, ends, config }) => {
+  writeFileSync(join(folder, "config"), JSON.stringify(config));
+  const script = '"$@" <"$CONFIG" & wait';
+  const env = { ...environment("ADD"), CONFIG: join(folder, "config") };
+  const starter = spawn("sh", ["-c", script, "sh", process.execPath, ...nodeArgs()], { env });
+  let calls = 0;
+  const server = createServer((connection) => {
+    if (++calls > 1) connection.destroy();
+    // The kernel gives the plugin another parent before it tells of the end of this one.
+    else starter.once("exit", () => connection.destroy()).kill("SIGKILL");
+  }).listen(join(folder, "daemon.sock"));
+  ends.push(() => server.close());
+  const { stdout } = await ended(starter);
+  assert.is(JSON.parse(stdout).code, 11);
+  assert.is(calls, 1);
 });
 
 test("refuses 10 MB on stdin with error 6", async (place) => {

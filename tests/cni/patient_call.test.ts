@@ -11,7 +11,7 @@ const REQUEST: UnaryCall = { target: "/x", path: "/s/M", message: new Uint8Array
 const DOWN: CallFailure = { type: "connect", status: 14, message: "nobody listens" };
 
 /** A daemon that gives the answers one after the other, the last one for ever; each takes so many milliseconds. */
-function daemon(answers: readonly (CallFailure | "served")[], takesMs = 10) {
+function daemon(answers: readonly (CallFailure | "served")[], { takesMs = 10, isAwaited = (): boolean => true } = {}) {
   let now = 5;
   const limits: number[] = [];
   const call = patient(
@@ -26,6 +26,7 @@ function daemon(answers: readonly (CallFailure | "served")[], takesMs = 10) {
       sleep: async (ms) => {
         now += ms;
       },
+      isAwaited,
     },
   );
   return { call, limits, now: () => now };
@@ -44,7 +45,7 @@ for (const [what, failure] of [
 }
 
 test("what is left of the limit is told in whole milliseconds, as messages show it", async () => {
-  const { call, limits } = daemon([DOWN, "served"], 10.0481);
+  const { call, limits } = daemon([DOWN, "served"], { takesMs: 10.0481 });
   await call(REQUEST);
   assert.equal(limits, [1000, 889]);
 });
@@ -54,6 +55,13 @@ test("the time of one call is never exceeded, and the last failure is told", asy
   assert.equal(await call(REQUEST), fail(DOWN));
   assert.ok(now() - 5 <= REQUEST.timeoutMs);
   assert.ok(limits.length > 5 && limits.every((limit) => limit >= 100));
+});
+
+test("whoever started it has ended: it is not asked again, after the DEL that may have come by now", async () => {
+  const waits = [true, false];
+  const { call, limits } = daemon([DOWN, DOWN, "served"], { isAwaited: () => waits.shift() ?? false });
+  assert.equal(await call(REQUEST), fail(DOWN));
+  assert.is(limits.length, 2);
 });
 
 for (const failure of [

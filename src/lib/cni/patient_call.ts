@@ -7,6 +7,8 @@ export interface Waiting {
   /** Milliseconds since some moment; never set back. */
   readonly elapsedMs: () => number;
   readonly sleep: (ms: number) => Promise<void>;
+  /** Whether the process that started this one is still there. */
+  readonly isAwaited: () => boolean;
 }
 
 /** Milliseconds until it is asked again. */
@@ -14,9 +16,9 @@ const PAUSE_MS = 100;
 
 /**
  * For requests that may be carried out twice: what was lost with the connection may have been done. In the end the failure
- * is the last answer's, within the same limit as that of one call.
+ * is the last answer's, within the same limit as that of one call; at once when nobody waits for it any more.
  */
-export function patient(call: Call, { elapsedMs, sleep }: Waiting): Call {
+export function patient(call: Call, { elapsedMs, sleep, isAwaited }: Waiting): Call {
   return async (options) => {
     const end = elapsedMs() + options.timeoutMs;
     // Whole milliseconds: messages say them.
@@ -26,6 +28,8 @@ export function patient(call: Call, { elapsedMs, sleep }: Waiting): Call {
       const isPassing = !answer.ok && answer.error.status === Status.unavailable;
       if (!isPassing || elapsedMs() + 2 * PAUSE_MS > end) return answer;
       await sleep(PAUSE_MS);
+      // A runtime that gave up has begun something else: a DEL after this ADD, or another ADD after this DEL.
+      if (!isAwaited()) return answer;
     }
   };
 }

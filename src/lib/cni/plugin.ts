@@ -39,6 +39,8 @@ export interface PluginInputs {
   readonly cpuMs: () => number;
   /** Resolves after so many milliseconds. */
   readonly sleep: (ms: number) => Promise<void>;
+  /** Whether the process that started this one is still there, to take the answer. */
+  readonly isAwaited: () => boolean;
 }
 
 /** What the process ends with. */
