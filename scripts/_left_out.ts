@@ -5,6 +5,11 @@ import type { Plugin } from "esbuild";
 const SUBSTITUTES: Readonly<Record<string, string>> = {
   // KubeConfig makes clients with the models of all objects of the API; ours are made in src/lib/kube.
   "./gen/index.js": "export const createConfiguration = undefined, ServerConfiguration = undefined;",
+  // KubeConfig reads YAML, and makes agents that nobody asks for.
+  "js-yaml": 'export { parse as load } from "yaml";',
+  "socks-proxy-agent": "export class SocksProxyAgent {}",
+  socks: "export const SocksClient = undefined;",
+  hpagent: "export class HttpProxyAgent {} export class HttpsProxyAgent {}",
   // Its request(), without fetch, web sockets, caches and mocks.
   undici: `
     exports.Agent = require("undici/lib/dispatcher/agent.js");
@@ -17,7 +22,9 @@ export function leftOut(root: string): Plugin {
   return {
     name: "left-out",
     setup(build) {
-      build.onResolve({ filter: /^(\.\/gen\/index\.js|undici)$/ }, ({ path }) => ({ path, namespace: "left-out" }));
+      build.onResolve({ filter: /./ }, ({ path }) =>
+        path in SUBSTITUTES ? { path, namespace: "left-out" } : undefined,
+      );
       build.onLoad({ filter: /./, namespace: "left-out" }, ({ path }) => ({
         contents: SUBSTITUTES[path] ?? "",
         resolveDir: root,
