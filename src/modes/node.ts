@@ -60,9 +60,9 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Outco
   const pools = new PoolWatch({ client: client.value, namespace, table, log: log.named("pools") });
   const ended = new AbortController();
   const both = AbortSignal.any([stop, ended.signal]);
-  const following = pools.run(both);
-
   const pods = new PodWatch({ client: client.value, nodeName: node, log: log.named("pods") });
+  const following = Promise.all([pools.run(both), pods.run(both)]);
+
   const metrics = await daemonMetrics(values);
   const daemon = await openDaemon({
     values,
@@ -104,7 +104,7 @@ async function attend(parts: Parts, stop: AbortSignal): Promise<Outcome> {
     log: log.named("rebuild"),
   });
   const cleaner = new StaleCleaner({ store, pods, nodeName, log: log.named("cleaner") });
-  const following = Promise.all([pods.run(stop), rebuild.run(stop).then(() => cleaner.run(stop))]);
+  const cleaning = rebuild.run(stop).then(() => cleaner.run(stop));
   if (metrics !== undefined) {
     showWatches(metrics.exposition, [...pools.watches, pods.watch]);
     showStaleCleaner(metrics.exposition, cleaner);
@@ -117,7 +117,7 @@ async function attend(parts: Parts, stop: AbortSignal): Promise<Outcome> {
   const endpoints = await openDaemonEndpoints({ values, store, pools: table, plugin, checks, metrics, log });
   if (!endpoints.ok) return endpoints;
   plugin.run(stop);
-  await following;
+  await cleaning;
   await endpoints.value();
   return ok(undefined);
 }

@@ -13,13 +13,24 @@ export function parseStatus(kind: PoolKind, value: unknown): AnyPoolStatus | und
   if (!isFields(value)) return undefined;
   const generation = member(value, "observedGeneration");
   return defined({
-    allocations: readAllocations(kind, items(value, "allocations")),
+    allocations: parseAllocations(kind, member(value, "allocations")),
     released: items(value, "released")?.flatMap((entry) => readReleased(kind, entry) ?? []),
     appliedSpec: readAppliedSpec(kind, member(value, "appliedSpec")),
     observedGeneration: Number.isSafeInteger(generation) ? (generation as number) : undefined,
     blocks: readCounts(member(value, "blocks")),
     conditions: items(value, "conditions")?.flatMap((entry) => readCondition(entry) ?? []),
   });
+}
+
+/** Reads status.allocations; undefined when it is no list. A loop: of all that a status has, these are many. */
+export function parseAllocations(kind: PoolKind, value: unknown): readonly Allocation[] | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const allocations: Allocation[] = [];
+  for (const entry of value) {
+    const allocation = readAllocation(kind, entry);
+    if (allocation !== undefined) allocations.push(allocation);
+  }
+  return allocations;
 }
 
 function items(fields: Fields, key: string): readonly unknown[] | undefined {
@@ -30,17 +41,6 @@ function items(fields: Fields, key: string): readonly unknown[] | undefined {
 function text(fields: Fields, key: string): string | undefined {
   const value = member(fields, key);
   return typeof value === "string" ? value : undefined;
-}
-
-/** A loop: of all that a status has, these are many. */
-function readAllocations(kind: PoolKind, entries: readonly unknown[] | undefined): readonly Allocation[] | undefined {
-  if (entries === undefined) return undefined;
-  const allocations: Allocation[] = [];
-  for (const entry of entries) {
-    const allocation = readAllocation(kind, entry);
-    if (allocation !== undefined) allocations.push(allocation);
-  }
-  return allocations;
 }
 
 function readAllocation(kind: PoolKind, entry: unknown): Allocation | undefined {

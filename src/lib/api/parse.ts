@@ -2,9 +2,9 @@
 import { fail, ok, type Result } from "../result.ts";
 import { defined, FieldReader, isFields } from "./_fields.ts";
 import { readSpec } from "./_spec_shape.ts";
-import { parseStatus } from "./_status_shape.ts";
+import { parseAllocations, parseStatus } from "./_status_shape.ts";
 import { type FieldError, FieldErrors } from "./field_error.ts";
-import { API_VERSION, type Pool, type PoolKind, type PoolMetadata, type PoolObject } from "./types.ts";
+import { type Allocation, API_VERSION, type Pool, type PoolKind, type PoolMetadata, type PoolObject } from "./types.ts";
 
 export { parseStatus } from "./_status_shape.ts";
 
@@ -49,6 +49,15 @@ export function readPool(value: unknown, unknown?: FieldErrors): Result<PoolObje
   }
   // The kind chose the shape of spec and status, which the types of the union cannot follow.
   return ok(defined({ apiVersion: API_VERSION, kind, metadata, spec, status }) as Pool);
+}
+
+/** Reads status.allocations from its JSON text; what cannot be read is left out. */
+export function readAllocations(kind: PoolKind, text: string): readonly Allocation[] {
+  try {
+    return parseAllocations(kind, JSON.parse(text)) ?? [];
+  } catch {
+    return [];
+  }
 }
 
 function readKind(object: FieldReader, errors: FieldErrors): PoolKind | undefined {

@@ -12,18 +12,23 @@ export interface TabledPool {
 
 /** The pools as this node serves them, made ready once when they change. Whoever knows the pools puts them here. */
 export class PoolTable {
-  readonly #nodeName: string;
+  /** The node that they are made ready for. */
+  readonly nodeName: string;
   readonly #pools: Readonly<Record<PoolKind, Map<string, TabledPool>>> = { IPPool: new Map(), CIDRPool: new Map() };
   readonly #known = new Set<PoolKind>();
   #troubles: (kind: PoolKind) => readonly string[] = () => [];
 
   constructor(nodeName: string) {
-    this.#nodeName = nodeName;
+    this.nodeName = nodeName;
   }
 
-  /** Makes a pool ready, with what of it has not changed since the table has it. The table stays as it is. */
-  read(pool: PoolObject): TabledPool {
-    const onNode = poolOnNode(pool, this.#nodeName, this.#pools[pool.kind].get(pool.metadata.name)?.onNode);
+  /**
+   * Makes a pool ready, with what of it has not changed since the table has it. The table stays as it is.
+   *
+   * @param written all of status.allocations as JSON text, for an object that has only this node's entries.
+   */
+  read(pool: PoolObject, written?: string): TabledPool {
+    const onNode = poolOnNode(pool, this.nodeName, this.#pools[pool.kind].get(pool.metadata.name)?.onNode, written);
     return { onNode, trouble: troubleOf(pool, onNode) };
   }
 

@@ -23,8 +23,13 @@ export interface WatchRequest<T> extends Selection {
   readonly silenceMs: number;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
+  /** Reads an event's JSON; throws where it is none. Default: JSON.parse. */
+  readonly parse?: ParseEvent | undefined;
   readonly onEvent: (event: WatchEvent<T>) => void;
 }
+
+/** Reads the JSON text of an event: as JSON.parse does, or less of it. */
+export type ParseEvent = (text: string) => unknown;
 
 /** Bytes of one event: more than an object may have (1.5 MiB in etcd), with room for what JSON adds. */
 const LINE_LIMIT = 32 * 1024 * 1024;
@@ -34,7 +39,7 @@ const TYPES: ReadonlySet<unknown> = new Set(["ADDED", "MODIFIED", "DELETED", "BO
 /** Sends the request and hands on its events until the stream ends. */
 export async function watchEvents<T extends KubeObject>(
   what: string,
-  { signal, silenceMs, onEvent, clock = systemClock }: WatchRequest<T>,
+  { signal, silenceMs, onEvent, parse = JSON.parse, clock = systemClock }: WatchRequest<T>,
   send: (signal: AbortSignal) => Promise<Result<HttpAnswer, KubeError>>,
 ): Promise<Result<void, KubeError>> {
   const silence = new Silence(clock, silenceMs, signal);
@@ -42,7 +47,8 @@ export async function watchEvents<T extends KubeObject>(
     const sent = await send(silence.signal);
     if (!sent.ok) return sent;
     if (sent.value.statusCode !== 200) return fail(await readStatus(what, sent.value));
-    return await readEvents(what, sent.value, () => silence.broken(), onEvent);
+    const heard = (): void => silence.broken();
+    return await readLines(what, sent.value, heard, (line) => handOn(what, line, parse, onEvent));
   } catch (error) {
     if (signal.aborted) return fail(localError("aborted", `${what}: given up`));
     if (silence.dead) return fail(localError("unreachable", `${what}: nothing came for ${silenceMs} ms`));
@@ -97,11 +103,12 @@ class Silence {
   }
 }
 
-async function readEvents<T extends KubeObject>(
+/** @param onLine gives why the stream is over, if that line ends it. */
+async function readLines(
   what: string,
   answer: HttpAnswer,
   heard: () => void,
-  onEvent: (event: WatchEvent<T>) => void,
+  onLine: (line: Buffer) => KubeError | undefined,
 ): Promise<Result<void, KubeError>> {
   let parts: Buffer[] = [];
   let length = 0;
@@ -114,7 +121,7 @@ async function readEvents<T extends KubeObject>(
       parts = [];
       length = 0;
       start = end + 1;
-      const refused = handOn(what, line, onEvent);
+      const refused = onLine(line);
       if (refused !== undefined) return fail(refused);
     }
     if (start === chunk.length) continue;
@@ -126,14 +133,14 @@ async function readEvents<T extends KubeObject>(
   return length === 0 ? ok(undefined) : fail(localError("malformed", `${what}: the stream ended within an event`));
 }
 
-/** @returns why the stream is over, if this line ends it. */
 function handOn<T extends KubeObject>(
   what: string,
   line: Buffer,
+  parse: ParseEvent,
   onEvent: (event: WatchEvent<T>) => void,
 ): KubeError | undefined {
   if (line.length === 0) return undefined;
-  const event = parse(line);
+  const event = parseLine(line, parse);
   if (event?.type === "ERROR") return statusError(what, (event.object ?? {}) as Status);
   const metadata = (event?.object as Partial<KubeObject> | undefined)?.metadata;
   if (!TYPES.has(event?.type) || typeof metadata?.resourceVersion !== "string") {
@@ -143,9 +150,12 @@ function handOn<T extends KubeObject>(
   return undefined;
 }
 
-function parse(line: Buffer): { readonly type?: unknown; readonly object?: unknown } | undefined {
+function parseLine(
+  line: Buffer,
+  parse: ParseEvent,
+): { readonly type?: unknown; readonly object?: unknown } | undefined {
   try {
-    const value: unknown = JSON.parse(line.toString("utf8"));
+    const value = parse(line.toString("utf8"));
     return typeof value === "object" && value !== null ? value : undefined;
   } catch {
     return undefined;

@@ -14,7 +14,7 @@ import {
   type Selection,
 } from "./object.ts";
 
-export type { WatchEvent, WatchRequest } from "./_watch.ts";
+export type { ParseEvent, WatchEvent, WatchRequest } from "./_watch.ts";
 
 /** What every call takes. */
 export interface CallOptions {

@@ -1,7 +1,7 @@
 /** Keeps a store equal to what the API server has of one kind: a consistent list, then a watch that never stays silent. */
 import { fail, ok, type Result } from "../result.ts";
 import { Backoff, type BackoffOptions } from "./backoff.ts";
-import type { KubeClient, WatchEvent } from "./client.ts";
+import type { KubeClient, ParseEvent, WatchEvent } from "./client.ts";
 import { type Clock, sleep, systemClock } from "./clock.ts";
 import { type KubeError, localError } from "./error.ts";
 import { type KubeObject, keyOf, type Resource, type Selection } from "./object.ts";
@@ -12,6 +12,8 @@ export interface ReflectorOptions<T extends KubeObject, S extends Stored> extend
   readonly resource: Resource;
   /** What of an object is kept; of the rest only what the store holds stays in memory. */
   readonly keep: (object: T) => S;
+  /** Reads the events of watches; see {@link ParseEvent}. Pages of lists are always read whole. */
+  readonly parse?: ParseEvent;
   /** Whether to ask for streaming lists, where the server has them. Default true. */
   readonly streaming?: boolean;
   /** Objects a page of a list. Default 500. */
@@ -169,7 +171,7 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
     from: string | undefined,
     onEvent: (event: WatchEvent<T>) => void,
   ): Promise<Result<void, KubeError>> {
-    const { client, resource, watchSeconds = 300, silenceMs = SILENCE_MS, observer } = this.#options;
+    const { client, resource, parse, watchSeconds = 300, silenceMs = SILENCE_MS, observer } = this.#options;
     const since = this.#clock.now();
     let quiet = true;
     observer?.watching?.(from ?? "");
@@ -181,6 +183,7 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
       silenceMs,
       signal,
       clock: this.#clock,
+      parse,
       onEvent: (event) => {
         quiet = false;
         onEvent(event);

@@ -4,11 +4,11 @@ import { POOL_KINDS, POOL_RESOURCES } from "../api/resources.ts";
 import { API_VERSION, type PoolKind } from "../api/types.ts";
 import type { PoolTable, TabledPool } from "../daemon/pool_table.ts";
 import type { KubeClient } from "../kube/client.ts";
-import type { KubeObject } from "../kube/object.ts";
 import { Reflector } from "../kube/reflector.ts";
 import type { Stored } from "../kube/store.ts";
 import { WatchLog } from "../kube/watch_log.ts";
 import type { Log } from "../observe/log.ts";
+import { ALLOCATIONS, type PoolEventObject, parsePoolEvent } from "./_pool_event.ts";
 
 /** What is followed, and where what is known of it goes. */
 export interface PoolWatchOptions {
@@ -31,7 +31,7 @@ const PAGE = 10;
 /** Keeps the table as the API server says. */
 export class PoolWatch {
   readonly #options: PoolWatchOptions;
-  readonly #reflectors: readonly Reflector<KubeObject, PoolEntry>[];
+  readonly #reflectors: readonly Reflector<PoolEventObject, PoolEntry>[];
   readonly #logs: Readonly<Record<PoolKind, WatchLog>>;
   readonly #answered: Readonly<Record<PoolKind, PromiseWithResolvers<void>>> = {
     IPPool: Promise.withResolvers(),
@@ -68,14 +68,15 @@ export class PoolWatch {
     await Promise.all(this.#reflectors.map((reflector) => reflector.run(signal)));
   }
 
-  #reflect(kind: PoolKind): Reflector<KubeObject, PoolEntry> {
+  #reflect(kind: PoolKind): Reflector<PoolEventObject, PoolEntry> {
     const { client, namespace, table } = this.#options;
     const watchLog = this.#logs[kind];
-    const reflector = new Reflector<KubeObject, PoolEntry>({
+    const reflector = new Reflector<PoolEventObject, PoolEntry>({
       client,
       resource: POOL_RESOURCES[kind],
       namespace,
       pageSize: PAGE,
+      parse: (text) => parsePoolEvent(text, table.nodeName),
       keep: (object) => this.#keep(kind, object),
       observer: {
         listed: (count) => {
@@ -97,7 +98,7 @@ export class PoolWatch {
     return reflector;
   }
 
-  #keep(kind: PoolKind, object: KubeObject): PoolEntry {
+  #keep(kind: PoolKind, object: PoolEventObject): PoolEntry {
     const { name, uid, resourceVersion } = object.metadata;
     const metadata = {
       name,
@@ -106,6 +107,6 @@ export class PoolWatch {
     };
     // Items of a list have neither member.
     const read = readPool({ ...object, apiVersion: API_VERSION, kind });
-    return { metadata, pool: read.ok ? this.#options.table.read(read.value) : undefined };
+    return { metadata, pool: read.ok ? this.#options.table.read(read.value, object[ALLOCATIONS]) : undefined };
   }
 }

@@ -4,6 +4,7 @@
  */
 import { formatFieldErrors } from "../api/field_error.ts";
 import { specInForce, toAppliedSpec } from "../api/in_force.ts";
+import { readAllocations } from "../api/parse.ts";
 import type { Allocation, PoolObject } from "../api/types.ts";
 import { validateSpec } from "../api/validate.ts";
 import { type Address, type Cidr, type Family, formatAddress, formatCidr, type Range } from "../ip/address.ts";
@@ -60,8 +61,9 @@ export type PoolOnNode = {
  *
  * @param previous what this function gave for the pool before. When nothing that concerns this node has changed since,
  *   all of it is used again; only the table of other nodes' blocks is made anew.
+ * @param written all of status.allocations as JSON text, for an object that has only this node's entries.
  */
-export function poolOnNode(object: PoolObject, nodeName: string, previous?: PoolOnNode): PoolOnNode {
+export function poolOnNode(object: PoolObject, nodeName: string, previous?: PoolOnNode, written?: string): PoolOnNode {
   const spec = specInForce(object);
   const allocations: readonly Allocation[] = object.status?.allocations ?? [];
   const own = allocations.find((allocation) => allocation.nodeName === nodeName);
@@ -72,21 +74,25 @@ export function poolOnNode(object: PoolObject, nodeName: string, previous?: Pool
     return { state: "invalid", id, cidr: writtenCidr(object), share: reason, reason };
   }
   const share = JSON.stringify([id, toAppliedSpec(spec), own]);
-  if (previous?.share === share) return withOthers(previous, object, nodeName);
+  const others = (family: Family): BlockTable => {
+    if (object.kind === "CIDRPool") return BlockTable.none;
+    const text = written ?? JSON.stringify(allocations);
+    return BlockTable.lazy(family, () => readOthers(text, nodeName, family));
+  };
+  if (previous?.share === share) return withOthers(previous, others);
   const base = { id, cidr: cidrText(spec), share };
   if (own === undefined) return { ...base, state: "no-block", reason: `the pool has no block for node "${nodeName}"` };
   const parsed = parseSpec(spec);
   const place = placeOf(own, parsed);
   if (!place.ok) return { ...base, state: "invalid", reason: place.error };
-  const others = othersOf(object, nodeName, parsed.cidr.family);
-  return { ...base, state: "ready", pool: nodePool(id, parsed, place.value, others) };
+  return { ...base, state: "ready", pool: nodePool(id, parsed, place.value, others(parsed.cidr.family)) };
 }
 
 /** The same as before but for other nodes' blocks. */
-function withOthers(previous: PoolOnNode, object: PoolObject, nodeName: string): PoolOnNode {
-  if (previous.state !== "ready" || object.kind === "CIDRPool") return previous;
+function withOthers(previous: PoolOnNode, others: (family: Family) => BlockTable): PoolOnNode {
+  if (previous.state !== "ready" || previous.id.kind === "CIDRPool") return previous;
   const { pool } = previous;
-  return { ...previous, pool: { ...pool, others: othersOf(object, nodeName, pool.network.family) } };
+  return { ...previous, pool: { ...pool, others: others(pool.network.family) } };
 }
 
 function nodePool(id: PoolID, spec: ParsedSpec, place: Place, others: BlockTable): NodePool {
@@ -128,25 +134,14 @@ function storedConfig(spec: ParsedSpec, { network, block, gateway, indexed }: Pl
   });
 }
 
-/** Kept as one text until a request asks for it: to take in a change of other nodes' blocks costs next to nothing. */
-function othersOf(object: PoolObject, nodeName: string, family: Family): BlockTable {
-  const texts: string[] = [];
-  for (const allocation of object.status?.allocations ?? []) {
-    if (allocation.nodeName === nodeName || "prefix" in allocation) continue;
-    texts.push(allocation.startIP, allocation.endIP);
-  }
-  if (texts.length === 0) return BlockTable.none;
-  const written = JSON.stringify(texts);
-  return BlockTable.lazy(family, () => readBlocks(written, family));
-}
-
-/** Entries that cannot be read protect nothing: the controller repairs them (R5). */
-function readBlocks(written: string, family: Family): readonly Interval[] {
-  const texts: readonly string[] = JSON.parse(written);
+/**
+ * The text is kept until a request asks for it: to take in a change of other nodes' blocks costs next to nothing. Entries that
+ * cannot be read protect nothing: the controller repairs them (R5).
+ */
+function readOthers(written: string, nodeName: string, family: Family): readonly Interval[] {
   const blocks: Interval[] = [];
-  for (let index = 0; index < texts.length; index += 2) {
-    const [startIP = "", endIP = ""] = texts.slice(index, index + 2);
-    const block = parseBlock({ startIP, endIP });
+  for (const entry of readAllocations("IPPool", written)) {
+    const block = entry.nodeName === nodeName || "prefix" in entry ? undefined : parseBlock(entry);
     if (block?.family === family) blocks.push(block);
   }
   return blocks;
