@@ -39,6 +39,7 @@ export class Deployment {
   /** Of the webhook. */
   readonly #certificate: CertificateFiles;
   #started = 0;
+  #endpoints: Promise<unknown> = Promise.resolve();
 
   private constructor(settings: DeploymentSettings) {
     this.#settings = settings;
@@ -130,8 +131,14 @@ export class Deployment {
     };
   }
 
-  /** Says where the webhook is reached, as a cluster does for a Service. */
-  async #showEndpoints(): Promise<void> {
+  /** Says where the webhook is reached, as a cluster does for a Service; one time after the other, so that the last word counts. */
+  #showEndpoints(): Promise<void> {
+    const shown = this.#endpoints.then(() => this.#putEndpoints());
+    this.#endpoints = shown.catch(() => undefined);
+    return shown;
+  }
+
+  async #putEndpoints(): Promise<void> {
     const running = this.controllers.filter(({ process }) => process.running);
     const slice = {
       apiVersion: "discovery.k8s.io/v1",

@@ -124,6 +124,7 @@ function faultsOf(
         cluster.api.signalApi("SIGSTOP");
         await pause(10_000);
         cluster.api.signalApi("SIGCONT");
+        await cluster.replaceEndedControllers();
       },
       "addresses in use are excluded for some seconds": async () => {
         const exclusions = [{ startIP: "10.20.0.1", endIP: "10.20.0.10" }];
