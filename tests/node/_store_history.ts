@@ -1,6 +1,7 @@
 /** Everything that a daemon has written down about its reservations, record by record, also what it has removed since. */
 import { linkSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { hasCode } from "../../src/lib/disk/has_code.ts";
 import { formatAddress } from "../../src/lib/ip/address.ts";
 import { StoreFiles } from "../../src/lib/journal/files.ts";
 import { nodeDisk } from "../../src/lib/journal/node_disk.ts";
@@ -59,7 +60,16 @@ export class StoreHistory {
     const [snapshot] = names.filter((name) => /\.snapshot\.\d+$/.test(name)).sort(byGeneration);
     for (const name of names) {
       const isWanted = /\.journal\.\d+$/.test(name) || (isFirst && name === snapshot);
-      if (isWanted && !kept.has(name)) linkSync(join(dirname(this.#store), name), join(this.#kept, name));
+      if (isWanted && !kept.has(name)) this.#link(name);
+    }
+  }
+
+  #link(name: string): void {
+    try {
+      linkSync(join(dirname(this.#store), name), join(this.#kept, name));
+    } catch (error) {
+      // The daemon has just removed it: if it was needed, its records are a gap.
+      if (!hasCode(error, "ENOENT")) throw error;
     }
   }
 }

@@ -27,13 +27,14 @@ const SETTINGS = [
 
 /** Processes, mounts, links, control groups and files of a cluster that are still there, a sentence each. */
 export function traces({ pids, temporary }: Marks): readonly string[] {
-  const files = existsSync(temporary) ? readdirSync(temporary, { recursive: true }) : [];
   const links = JSON.parse(execFileSync("ip", ["-j", "link", "show"], { encoding: "utf8" })) as { ifname: string }[];
   return [
     ...processesWith(temporary),
     ...links.filter(({ ifname }) => pids.some((pid) => ifname === `nvt${pid}`)).map(({ ifname }) => `link ${ifname}`),
     ...globSync(pids.flatMap((pid) => cgroupPaths(`${cgroupPrefix(pid)}*`))).map((path) => `control group ${path}`),
-    ...files.slice(0, 10).map((file) => `file ${String(file)}`),
+    ...filesBelow(temporary)
+      .slice(0, 10)
+      .map((file) => `file ${file}`),
   ];
 }
 
@@ -43,6 +44,15 @@ export function machineState(): Readonly<Record<string, string>> {
     ...USUAL_PLACES.map((path) => [path, existsSync(path) ? "exists" : "does not exist"]),
     ...SETTINGS.map((name) => [name, readFileSync(`/proc/sys/${name}`, "utf8").trim()]),
   ]);
+}
+
+/** While others remove them, they cannot be listed: then the directory alone. */
+function filesBelow(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory, { recursive: true, encoding: "utf8" });
+  } catch {
+    return existsSync(directory) ? [directory] : [];
+  }
 }
 
 /** Processes that name the directory, or have something of it mounted in whatever namespace. */

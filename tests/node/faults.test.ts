@@ -65,13 +65,20 @@ function survives(what: string, run: () => Promise<void>): void {
 /** The pods that run between two faults. */
 let running: Wave | undefined;
 
+/** The pods that run now. Where there are none, some come up. */
+async function present(): Promise<Wave> {
+  if (running === undefined) {
+    const wave = newWave();
+    await wave.comesUp();
+    running = wave;
+  }
+  return running;
+}
+
 /** The pods that run go, others come, and the fault strikes meanwhile. @returns those that run now. */
 async function turnOver(fault: Fault, next = newWave()): Promise<Wave> {
-  if (running === undefined) {
-    running = newWave();
-    await running.comesUp();
-  }
-  await running.givesWayTo(next, fault);
+  const before = await present();
+  await before.givesWayTo(next, fault);
   running = next;
   return next;
 }
@@ -98,7 +105,7 @@ for (const [what, fault] of Object.entries(FAULTS)) {
 }
 
 survives("pods are deleted and created while the daemon is down", async () => {
-  const before = await turnOver(() => Promise.resolve());
+  const before = await present();
   const next = newWave();
   await node.ipam.process.end("SIGKILL");
   await Promise.all([before.delete(), next.create()]);
@@ -159,9 +166,9 @@ survives("R5 a pool is edited and deleted while pods use it", async () => {
 });
 
 survives("the last pods go, and nothing is reserved", async () => {
-  await turnOver(() => Promise.resolve());
-  await running?.delete();
-  await running?.allGone();
+  const last = await present();
+  await last.delete();
+  await last.allGone();
   running = undefined;
 });
 
