@@ -51,4 +51,18 @@ test("a server that forgets at once is an error, not asked for ever", async () =
   assert.is(requests.length, 1);
 });
 
+test("a server that names one more page each time is an error in the end", async () => {
+  let asked = 0;
+  const list = async <T extends KubeObject>() => {
+    asked++;
+    return ok<ListPage<T>>({ resourceVersion: "1", items: [], continue: "more" });
+  };
+  const listed = await listAll({ list }, PODS, request);
+  assert.is(
+    listed.ok ? "ok" : listed.error.message,
+    "the list of pods does not end: the API server gave 10000 pages, and names one more",
+  );
+  assert.is(asked, 10_000);
+});
+
 test.run();

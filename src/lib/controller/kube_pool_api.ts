@@ -1,5 +1,4 @@
 /** The controller's requests, made with a client of the Kubernetes API. */
-import { isNodeName } from "../api/node_name.ts";
 import { POOL_RESOURCES } from "../api/resources.ts";
 import type { NodeInfo } from "../api/selector.ts";
 import { type AnyPoolStatus, API_VERSION, type PoolObject } from "../api/types.ts";
@@ -29,8 +28,6 @@ export class KubePoolApi implements PoolApi {
   }
 
   async node(name: string, signal: AbortSignal): Promise<Result<NodeInfo | undefined, KubeError>> {
-    // A status may say anything, and no Node can be called so: it would be another request.
-    if (!isNodeName(name)) return ok(undefined);
     const node = await this.#client.get(NODES, { name }, { signal, timeoutMs: TIMEOUT_MS });
     if (node.ok) return ok({ name, labels: node.value.metadata.labels ?? {} });
     return node.error.code === "notFound" ? ok(undefined) : node;
@@ -39,7 +36,10 @@ export class KubePoolApi implements PoolApi {
   async podsOn(nodeName: string, signal: AbortSignal): Promise<Result<readonly PodObject[], KubeError>> {
     return listAll<KubeObject & PodObject, PodObject>(this.#client, PODS, {
       fieldSelector: `spec.nodeName=${nodeName}`,
-      keep: ({ metadata, status }) => ({ metadata, ...(status && { status }) }),
+      keep: ({ metadata: { annotations = {} }, status: { phase = "" } = {} }) => ({
+        metadata: { annotations },
+        status: { phase },
+      }),
       signal,
       timeoutMs: TIMEOUT_MS,
     });

@@ -57,7 +57,10 @@ type Answer<T> = Promise<Result<T, KubeError>>;
 const METADATA = "as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const METADATA_LIST = "as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
-/** A client of one API server. */
+/**
+ * A client of one API server. A name that no object can have is `notFound`, and nothing is asked: in a path it would be another
+ * request.
+ */
 export class KubeClient {
   readonly #connection: Connection;
 
@@ -83,14 +86,14 @@ export class KubeClient {
   async list<T extends KubeObject>(resource: Resource, request: ListRequest = {}): Answer<ListPage<T>> {
     const { namespace, limit, continue: token, metadataOnly = false } = request;
     const query = encodeQuery({ ...selectors(request), limit, continue: token });
-    const path = `${listPath(resource, namespace)}${query}`;
-    const read = await this.#call<RawList<T>>("GET", path, request, accept(metadataOnly, METADATA_LIST));
+    const path = listPath(resource, namespace);
+    const read = await this.#call<RawList<T>>("GET", path, request, { query, ...accept(metadataOnly, METADATA_LIST) });
     if (!read.ok) return read;
     const { metadata } = read.value;
     // An empty list of metadata has null.
     const items = read.value.items === null ? [] : read.value.items;
     if (!Array.isArray(items) || typeof metadata?.resourceVersion !== "string") {
-      return fail(localError("malformed", `${callText("GET", path)}: the answer is not a list`));
+      return fail(localError("malformed", `the answer to a list of ${resource.plural} is not one`));
     }
     const next = metadata.continue ? { continue: metadata.continue } : {};
     return ok({ resourceVersion: metadata.resourceVersion, items, ...next });
@@ -116,9 +119,10 @@ export class KubeClient {
   }
 
   patch<T extends KubeObject>(resource: Resource, name: ObjectName, patch: unknown, options: PatchOptions): Answer<T> {
-    const path = `${objectPath(resource, name, options.subresource)}${encodeQuery(options.query ?? {})}`;
+    const path = objectPath(resource, name, options.subresource);
+    const query = encodeQuery(options.query ?? {});
     const { body } = json(patch);
-    return this.#call("PATCH", path, options, { body, headers: { "content-type": PATCH_TYPES[options.type] } });
+    return this.#call("PATCH", path, options, { query, body, headers: { "content-type": PATCH_TYPES[options.type] } });
   }
 
   /** Deletes an object; success as well when it stays until its finalizers are done. */
@@ -145,10 +149,11 @@ export class KubeClient {
       timeoutSeconds,
       ...(initialEvents ? streaming : {}),
     });
-    const path = `${listPath(resource, namespace)}${query}`;
+    const path = listPath(resource, namespace);
+    if (!path.ok) return path;
     const headers = accept(metadataOnly, METADATA).headers;
-    return watchEvents(callText("watch", path), request, (signal) =>
-      this.#connection.send({ method: "GET", path, headers, signal }),
+    return watchEvents(callText("watch", path.value), request, (signal) =>
+      this.#connection.send({ method: "GET", path: `${path.value}${query}`, headers, signal }),
     );
   }
 
@@ -164,14 +169,15 @@ export class KubeClient {
     return this.#connection.close();
   }
 
-  #call<T>(
+  async #call<T>(
     method: HttpRequest["method"],
-    path: string,
+    path: Result<string, KubeError>,
     options: CallOptions,
-    content: Partial<Pick<HttpRequest, "body" | "headers">> = {},
+    { query = "", ...content }: Partial<Pick<HttpRequest, "body" | "headers">> & { readonly query?: string } = {},
   ): Answer<T> {
-    const request = { method, path, headers: { accept: "application/json" }, ...content };
-    return this.#exchange(request, options, (answer) => readJson<T>(callText(method, path), answer));
+    if (!path.ok) return path;
+    const request = { method, path: `${path.value}${query}`, headers: { accept: "application/json" }, ...content };
+    return this.#exchange(request, options, (answer) => readJson<T>(callText(method, path.value), answer));
   }
 
   async #exchange<T>(

@@ -1,4 +1,6 @@
 /** Names and shapes that every object of the Kubernetes API has. */
+import { fail, ok, type Result } from "../result.ts";
+import { type KubeError, statusError } from "./error.ts";
 
 /** A kind of objects, as the API server's paths name it. */
 export interface Resource {
@@ -65,14 +67,33 @@ export function nameOf(key: string): ObjectName {
   return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
-/** The path of a kind's list, in one namespace or in all. */
-export function listPath({ group, version, plural }: Resource, namespace?: string): string {
+/** The path of a kind's list, in one namespace or in all. @returns the error `notFound` for a name that no namespace can have. */
+export function listPath({ group, version, plural }: Resource, namespace?: string): Result<string, KubeError> {
   const root = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;
-  return namespace ? `${root}/namespaces/${encodeURIComponent(namespace)}/${plural}` : `${root}/${plural}`;
+  if (!namespace) return ok(`${root}/${plural}`);
+  return isPathSegment(namespace)
+    ? ok(`${root}/namespaces/${encodeURIComponent(namespace)}/${plural}`)
+    : fail(impossible("namespace", namespace));
 }
 
-/** The path of one object, or of its subresource. */
-export function objectPath(resource: Resource, { namespace, name }: ObjectName, subresource?: string): string {
-  const path = `${listPath(resource, namespace)}/${encodeURIComponent(name)}`;
-  return subresource === undefined ? path : `${path}/${subresource}`;
+/** The path of one object, or of its subresource. @returns the error `notFound` for a name that no object can have. */
+export function objectPath(
+  resource: Resource,
+  { namespace, name }: ObjectName,
+  subresource?: string,
+): Result<string, KubeError> {
+  const list = listPath(resource, namespace);
+  if (!list.ok) return list;
+  if (!isPathSegment(name)) return fail(impossible(`object of ${resource.plural}`, name));
+  const path = `${list.value}/${encodeURIComponent(name)}`;
+  return ok(subresource === undefined ? path : `${path}/${subresource}`);
+}
+
+/** The API's own rule for names of all kinds. The server decodes a path before it takes it apart: encoding would not help. */
+function isPathSegment(name: string): boolean {
+  return name !== "" && name !== "." && name !== ".." && !/[/%]/.test(name);
+}
+
+function impossible(what: string, name: string): KubeError {
+  return statusError("not asked", { code: 404, message: `no ${what} can be called ${JSON.stringify(name)}` });
 }

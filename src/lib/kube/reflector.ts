@@ -4,6 +4,7 @@ import { Backoff, type BackoffOptions } from "./backoff.ts";
 import type { KubeClient, ParseEvent, WatchEvent } from "./client.ts";
 import { type Clock, sleep, systemClock } from "./clock.ts";
 import { type KubeError, localError } from "./error.ts";
+import { readList } from "./list_all.ts";
 import { type KubeObject, keyOf, type Resource, type Selection } from "./object.ts";
 import { Store, type Stored, type StoreView } from "./store.ts";
 
@@ -65,8 +66,6 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
   #streaming: boolean;
   /** Whether the last thing that happened was a failure. */
   #failing = false;
-  /** Whether the next list is to come at once: a list in pages took longer than the server remembers. */
-  #unpaged = false;
 
   constructor(options: ReflectorOptions<T, S>) {
     this.#options = options;
@@ -102,10 +101,7 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
   async #recover(during: "list" | "watch", error: KubeError, signal: AbortSignal): Promise<void> {
     const wait = Math.max(this.#backoff.next(), error.retryAfterMs ?? 0);
     this.#failing = true;
-    if (error.code === "gone") {
-      this.#unpaged = during === "list";
-      this.#version = undefined;
-    }
+    if (error.code === "gone") this.#version = undefined;
     this.#options.observer?.failed?.(during, error, wait);
     await sleep(this.#clock, wait, signal);
   }
@@ -115,20 +111,17 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
   }
 
   async #listInPages(signal: AbortSignal): Promise<Result<void, KubeError>> {
-    const { client, resource, pageSize = 500, listTimeoutMs = 60_000 } = this.#options;
-    const limit = this.#unpaged ? undefined : pageSize;
-    const found = new Map<string, S>();
-    for (let token: string | undefined; ; ) {
-      const request = { ...this.#selection(), limit, continue: token, timeoutMs: listTimeoutMs, signal };
-      const page = await client.list<T>(resource, request);
-      if (!page.ok) return page;
-      for (const item of page.value.items) found.set(keyOf(item.metadata), this.#options.keep(item));
-      token = page.value.continue;
-      if (token === undefined) {
-        this.#replace(found, page.value.resourceVersion);
-        return ok(undefined);
-      }
-    }
+    const { client, resource, keep, pageSize, listTimeoutMs = 60_000 } = this.#options;
+    const listed = await readList<T, readonly [string, S]>(client, resource, {
+      ...this.#selection(),
+      keep: (object) => [keyOf(object.metadata), keep(object)],
+      pageSize,
+      timeoutMs: listTimeoutMs,
+      signal,
+    });
+    if (!listed.ok) return listed;
+    this.#replace(new Map(listed.value.items), listed.value.resourceVersion);
+    return ok(undefined);
   }
 
   /** The list as events of a watch, which goes on as the watch after it. */
@@ -203,7 +196,6 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
 
   #replace(found: ReadonlyMap<string, S>, version: string | undefined): void {
     this.#heard();
-    this.#unpaged = false;
     this.#version = version;
     this.#store.replace(found);
     this.#hasSynced = true;

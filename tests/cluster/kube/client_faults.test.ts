@@ -4,6 +4,8 @@ import * as assert from "uvu/assert";
 import { KubeClient } from "../../../src/lib/kube/client.ts";
 import { Connection } from "../../../src/lib/kube/connection.ts";
 import type { KubeErrorCode } from "../../../src/lib/kube/error.ts";
+import { PodWatch } from "../../../src/lib/node/pod_watch.ts";
+import { createLog } from "../../../src/lib/observe/log.ts";
 import {
   drop,
   type Fault,
@@ -19,6 +21,8 @@ import {
 
 const THINGS = { group: "example.com", version: "v1", plural: "things" };
 const A = { namespace: "default", name: "a" };
+
+const silent = createLog({ format: "text", verbosity: 0, write: () => undefined, now: () => 0, pid: 1 });
 
 const test = suite("client faults");
 
@@ -140,7 +144,7 @@ test("paths, queries, bodies and media types are those of the API", async () => 
     const client = faults.client();
     await client.create(THINGS, "ns", { a: 1 });
     await client.put(THINGS, A, { a: 2 }, { subresource: "status" });
-    await client.patch({ group: "", version: "v1", plural: "nodes" }, { name: "n/1" }, { a: 3 }, { type: "merge" });
+    await client.patch({ group: "", version: "v1", plural: "nodes" }, { name: "n?1" }, { a: 3 }, { type: "merge" });
     await client.delete(THINGS, A, { preconditions: { uid: "u" } });
     faults.script.push(page("1", []));
     await client.list(THINGS, { limit: 5, continue: "x", labelSelector: "a=b" });
@@ -153,12 +157,38 @@ test("paths, queries, bodies and media types are those of the API", async () => 
     assert.equal(said, [
       ["POST /apis/example.com/v1/namespaces/ns/things", '{"a":1}', "application/json"],
       ["PUT /apis/example.com/v1/namespaces/default/things/a/status", '{"a":2}', "application/json"],
-      ["PATCH /api/v1/nodes/n%2F1", '{"a":3}', "application/merge-patch+json"],
+      ["PATCH /api/v1/nodes/n%3F1", '{"a":3}', "application/merge-patch+json"],
       ["DELETE /apis/example.com/v1/namespaces/default/things/a", deletion, "application/json"],
       ["GET /apis/example.com/v1/things?labelSelector=a%3Db&limit=5&continue=x", "", undefined],
     ]);
   });
 });
+
+for (const name of ["", ".", "..", "a/b", "../secrets", "%2e%2e", "a%2Fb"]) {
+  test(`what cannot be a name is found nowhere, and nothing is asked: ${JSON.stringify(name)}`, async () => {
+    await withFaults([], async (faults) => {
+      const client = faults.client();
+      const signal = new AbortController().signal;
+      const pods = new PodWatch({ client, nodeName: "node-a", log: silent });
+      const answers = [
+        await client.get(THINGS, { namespace: "default", name }),
+        await client.put(THINGS, { namespace: "default", name }, {}, { subresource: "status" }),
+        await client.patch(THINGS, { namespace: "default", name }, {}, { type: "merge" }),
+        await client.delete(THINGS, { namespace: "default", name }),
+        ...(name === ""
+          ? []
+          : [
+              await client.get(THINGS, { namespace: name, name: "a" }),
+              await client.list(THINGS, { namespace: name }),
+              await client.watch(THINGS, { namespace: name, silenceMs: 1000, signal, onEvent: () => undefined }),
+            ]),
+      ];
+      for (const answer of answers) assert.is(answer.ok ? "ok" : answer.error.code, "notFound");
+      assert.equal(await pods.lookUp("default", name, signal), { ok: true, value: undefined });
+      assert.is(faults.asked.length, 0);
+    });
+  });
+}
 
 test("a server behind a path is asked below it", async () => {
   await withFaults([json(object("a", "1"))], async (faults) => {
