@@ -130,15 +130,22 @@ test("R7 a block rests for the delay, counted anew by each process", async () =>
 
 const LEAVING = { use: "no" };
 
-async function releasedOnPresentNode(): Promise<FakeCluster> {
+const USED = { nodeSelectorTerms: [{ matchExpressions: [{ key: "use", operator: "In", values: ["yes"] }] }] };
+
+async function releasedOnPresentNode(keys: readonly string[] = [KEY]): Promise<FakeCluster> {
   const cluster = new FakeCluster(1000);
-  const nodeSelector = { nodeSelectorTerms: [{ matchExpressions: [{ key: "use", operator: "In", values: ["yes"] }] }] };
   cluster.addNode("node-a", { use: "yes" });
-  cluster.putPool("IPPool", "pool1", { ...SPEC, nodeSelector });
-  await cluster.reconcile(KEY);
+  for (const key of keys) {
+    cluster.putPool("IPPool", key.replace("IPPool/", ""), { ...SPEC, nodeSelector: USED });
+    await cluster.reconcile(key);
+  }
   cluster.addNode("node-a", LEAVING);
-  await cluster.reconcile(KEY);
+  for (const key of keys) await cluster.reconcile(key);
   return cluster;
+}
+
+function podLists({ requests }: FakeCluster): number {
+  return requests.filter((request) => request.startsWith("pods")).length;
 }
 
 function podWith(phase: string, ip: string) {
@@ -157,8 +164,43 @@ test("R7 a block that a pod of a present node still shows goes on resting, and i
   assert.ok(done.ok && done.value.againAfterMs === 60_000);
   assert.is(cluster.object(KEY).status?.released?.length, 1);
   cluster.pods.set("node-a", [podWith("Succeeded", "10.0.0.4"), podWith("Running", "10.0.0.5")]);
+  cluster.time = 61_000;
   await cluster.reconcile(KEY);
   assert.is(cluster.object(KEY).status?.released, undefined);
+});
+
+test("R7 the pods of a node that gave up blocks of fifty pools are listed once", async () => {
+  const keys = Array.from({ length: 50 }, (_, index) => `IPPool/pool${index}`);
+  const cluster = await releasedOnPresentNode(keys);
+  cluster.time = 1000;
+  await Promise.all(keys.slice(0, 4).map((key) => cluster.reconcile(key)));
+  for (const key of keys.slice(4)) {
+    cluster.time += 10;
+    await cluster.reconcile(key);
+  }
+  assert.is(podLists(cluster), 1);
+  for (const key of keys) assert.is(cluster.object(key).status?.released, undefined);
+});
+
+test("R7 a list of pods that was begun before a rest's delay was over does not end it", async () => {
+  const cluster = await releasedOnPresentNode();
+  const later = "IPPool/pool2";
+  cluster.addNode("node-a", { use: "yes" });
+  cluster.putPool("IPPool", "pool2", { ...SPEC, subnet: "10.1.0.0/28", nodeSelector: USED });
+  await cluster.reconcile(later);
+  cluster.time = 500;
+  cluster.addNode("node-a", LEAVING);
+  await cluster.reconcile(later);
+  cluster.time = 1000;
+  await cluster.reconcile(KEY);
+  cluster.pods.set("node-a", [podWith("Running", "10.1.0.2")]);
+  cluster.time = 1500;
+  await cluster.reconcile(later);
+  assert.is(podLists(cluster), 2);
+  assert.equal(
+    [KEY, later].map((key) => cluster.object(key).status?.released?.length),
+    [undefined, 1],
+  );
 });
 
 test("R7 where pods may not be listed only the delay counts, and a condition and one line of log say so", async () => {

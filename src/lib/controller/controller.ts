@@ -14,6 +14,7 @@ import { poolKey } from "../planner/overlaps.ts";
 import { Burst } from "./burst.ts";
 import { ClusterView } from "./cluster_view.ts";
 import { KubePoolApi, NODES } from "./kube_pool_api.ts";
+import { SHARED_MS } from "./pod_check.ts";
 import { Reconciler } from "./reconciler.ts";
 
 /** What a controller is made of. */
@@ -165,7 +166,7 @@ export class Controller {
     if (outcome === "gone") observer?.forget(key);
     else observer?.reconciled(key, seconds, outcome);
     for (const other of concerned) queue.add(other);
-    return againAfterMs === undefined ? "done" : { againMs: Math.min(againAfterMs, LONGEST_WAIT_MS) };
+    return againAfterMs === undefined ? "done" : { againMs: together(Math.min(againAfterMs, LONGEST_WAIT_MS)) };
   }
 
   #reflectNodes(): Reflector<KubeObject, NodeEntry> {
@@ -229,6 +230,12 @@ export class Controller {
     this.#watches.push(watchLog);
     return watchLog;
   }
+}
+
+/** A little longer, so that pools whose rests end close to each other are looked at together, with one list of a node's pods. */
+function together(ms: number): number {
+  const now = performance.now();
+  return Math.ceil((now + ms) / SHARED_MS) * SHARED_MS - now;
 }
 
 function metadataOf(name: string, resourceVersion: string | undefined): ObjectMeta {

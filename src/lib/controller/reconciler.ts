@@ -57,7 +57,7 @@ export class Reconciler {
     this.#options = options;
     this.#clock = new RestClock(options.monotonicMs);
     this.#nodes = new NodeCheck(options.api, options.monotonicMs);
-    this.#pods = new PodCheck(options.api, options.log);
+    this.#pods = new PodCheck(options.api, options.log, options.monotonicMs);
   }
 
   /** A node changed: it is to be asked for again before a block is taken from it. */
@@ -116,7 +116,9 @@ export class Reconciler {
     let uses: PodUses = new Map();
     let planned = this.#planOnce(pool, nodes, uses);
     if (planned.toLookAt.length > 0) {
-      uses = await this.#pods.look(planned.toLookAt, signal);
+      const { releaseDelayMs } = this.#options;
+      const overdueMs = (entry: Released<Allocation>) => this.#clock.elapsedMs(idOf(pool), entry) - releaseDelayMs;
+      uses = await this.#pods.look(planned.toLookAt, overdueMs, signal);
       planned = this.#planOnce(pool, nodes, uses);
     }
     const confirmed = new Set<string>();
