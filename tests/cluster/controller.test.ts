@@ -235,6 +235,32 @@ scene(
   },
 );
 
+scene(
+  "a pool whose status etcd refuses for its size says so, and is served again when it is shorter",
+  async ({ pools, start }) => {
+    await pools.addNode("node-a");
+    // The spec alone fits; status.appliedSpec has it a second time.
+    const exclusions = Array.from({ length: 9000 }, (_, index) => {
+      const address = `fd00:1111:2222:3333:4444:5555:6666:${(index * 2 + 1000).toString(16)}`;
+      return { startIP: address, endIP: address };
+    });
+    const spec = { subnet: "fd00:1111:2222:3333:4444:5555:6666:0/112", perNodeBlockSize: 4 };
+    must(await pools.create("IPPool", "pool1", { ...spec, exclusions }));
+    await start();
+    const ready = async () =>
+      must(await pools.get("IPPool", "pool1")).status?.conditions?.find(({ type }) => type === "Ready");
+    await until(async () => (await ready())?.reason === "StatusTooLarge", "the condition is there");
+    assert.match((await ready())?.message ?? "", /too large to be stored/);
+    await until(
+      async () => (await pools.events()).includes("IPPool/pool1 Warning StatusTooLarge"),
+      "the Event is there",
+    );
+    assert.equal(must(await pools.get("IPPool", "pool1")).status?.allocations, []);
+    must(await pools.replaceSpec("IPPool", "pool1", spec));
+    await until(async () => (await ready())?.status === "True", "the pool is ready");
+  },
+);
+
 scene("writes of others make it plan anew", async ({ pools, start }) => {
   await start();
   must(await pools.create("IPPool", "pool1", { subnet: "10.0.0.0/16", perNodeBlockSize: 4 }));

@@ -37,6 +37,8 @@ export class FakeCluster implements PoolApi {
   /** The CRD's schema keeps allocations only. */
   prunes = false;
   podsForbidden = false;
+  /** Characters of a status that are stored. */
+  sizeLimit = Number.POSITIVE_INFINITY;
   /** Requests that fail, by their beginning. */
   readonly failing = new Map<string, KubeErrorCode>();
   /** Writes are carried out, and their answers do not come. */
@@ -160,6 +162,7 @@ export class FakeCluster implements PoolApi {
     if (pool === undefined) return error("notFound");
     if (pool.metadata.uid !== metadata.uid || String(pool.version) !== metadata.resourceVersion)
       return error("conflict");
+    if (JSON.stringify(status).length > this.sizeLimit) return error("tooLarge");
     const stored = this.prunes ? { allocations: status.allocations ?? [] } : status;
     const isSame = JSON.stringify(stored) === JSON.stringify(pool.status);
     pool.status = structuredClone(stored) as AnyPoolStatus;

@@ -222,6 +222,32 @@ test("R7 pods that could not be listed for another reason count as using the blo
   assert.is(cluster.object(KEY).status?.released?.length, 1);
 });
 
+test("R2 a status that is too large to be stored stays as it was, and the pool says so once", async () => {
+  const cluster = clusterOf(["node-a"]);
+  await cluster.reconcile(KEY);
+  cluster.sizeLimit = JSON.stringify(cluster.object(KEY).status).length + 200;
+  const names = Array.from({ length: 2 }, (_, index) => `node-${"x".repeat(150)}-${index}`);
+  for (const name of names) cluster.addNode(name);
+  const before = puts(cluster);
+  for (let round = 0; round < 3; round++) {
+    const done = await cluster.reconcile(KEY);
+    assert.is(done.ok ? "ok" : done.error.code, "tooLarge");
+  }
+  // Each round tries it; the first one also tells of it.
+  assert.is(puts(cluster) - before, 4);
+  assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.1-10.0.0.4"]);
+  assert.equal(cluster.events, ["IPPool/pool1 StatusTooLarge"]);
+  assert.equal(ready(cluster), ["False", "StatusTooLarge"]);
+  for (const name of names) cluster.removeNode(name);
+  assert.ok((await cluster.reconcile(KEY)).ok);
+  assert.equal(ready(cluster), ["True", "BlocksDealt"]);
+});
+
+function ready(cluster: FakeCluster): readonly (string | undefined)[] {
+  const found = cluster.object(KEY).status?.conditions?.find(({ type }) => type === "Ready");
+  return [found?.status, found?.reason];
+}
+
 test("R6 pools that come to share addresses are looked at again, both of them", async () => {
   const cluster = clusterOf(["node-a"]);
   await cluster.reconcile(KEY);

@@ -8,6 +8,7 @@ import { PlanMemory } from "../planner/memory.ts";
 import { poolKey } from "../planner/overlaps.ts";
 import { type Plan, plan } from "../planner/plan.ts";
 import { type PodUse, RestClock } from "../planner/rest.ts";
+import { tooLarge } from "../planner/too_large.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { ClusterView } from "./cluster_view.ts";
 import { NodeCheck } from "./node_check.ts";
@@ -98,7 +99,10 @@ export class Reconciler {
     }
 
     const written = await this.#write(pool, status, signal);
-    if (!written.ok) return written;
+    if (!written.ok) {
+      if (written.error.code === "tooLarge") await this.#tellTooLarge(pool, signal);
+      return written;
+    }
     // Only now is it sure that they were missing: the version that was planned from was the last one.
     if (lost > 0) {
       this.#stored.putBack(idOf(pool), this.#options.monotonicMs());
@@ -165,7 +169,7 @@ export class Reconciler {
     const id = idOf(pool);
     if (!stored.ok) {
       // A conflict may come of the write before, whose answer was lost.
-      if (stored.error.code !== "conflict") this.#stored.sent(id, status);
+      if (stored.error.code !== "conflict" && stored.error.code !== "tooLarge") this.#stored.sent(id, status);
       return stored;
     }
     const { resourceVersion, isPruned } = stored.value;
@@ -185,6 +189,13 @@ export class Reconciler {
     }
     this.#toldPruned ||= isPruned;
     return ok(concerned);
+  }
+
+  /** The pool is tried again; meanwhile its users are to know. */
+  async #tellTooLarge(pool: PoolObject, signal: AbortSignal): Promise<void> {
+    const { status, events } = tooLarge(pool, this.#options.now());
+    for (const event of events) this.#options.record(pool, event);
+    if (events.length > 0) await this.#write(pool, status, signal);
   }
 
   #tellLost(pool: PoolObject, count: number): void {

@@ -7,6 +7,7 @@
  * - credentials: the kubeconfig, certificate or token could not be read
  * - unauthorized 401, forbidden 403, notFound 404, conflict and alreadyExists 409, gone 410, invalid 400 and 422,
  *   throttled 429, server 5xx
+ * - tooLarge: 413, or etcd's refusal of so large an object
  * - refused: every other status
  */
 export type KubeErrorCode =
@@ -22,6 +23,7 @@ export type KubeErrorCode =
   | "gone"
   | "invalid"
   | "throttled"
+  | "tooLarge"
   | "server"
   | "refused";
 
@@ -63,7 +65,7 @@ export function statusError(what: string, status: Status, retryAfter?: string): 
   const reason = status.reason ?? "";
   const seconds = Number(retryAfter ?? status.details?.retryAfterSeconds);
   return {
-    code: codeOf(code, reason),
+    code: codeOf(code, reason, status.message ?? ""),
     status: code,
     reason,
     message: `${what}: ${status.message ?? `the API server answered ${code}`}`,
@@ -84,13 +86,17 @@ const BY_STATUS: Readonly<Record<number, KubeErrorCode>> = {
   404: "notFound",
   409: "conflict",
   410: "gone",
+  413: "tooLarge",
   422: "invalid",
   429: "throttled",
 };
 
-function codeOf(status: number, reason: string): KubeErrorCode {
+/** What etcd, and the API server's client of it, say of an object that is larger than etcd takes: 1.5 and 2 MiB by default. */
+const TOO_LARGE = /etcdserver: request is too large|trying to send message larger than max/;
+
+function codeOf(status: number, reason: string, message: string): KubeErrorCode {
   if (reason === "AlreadyExists") return "alreadyExists";
   if (reason === "Expired" || reason === "Gone") return "gone";
-  if (status >= 500) return "server";
+  if (status >= 500) return TOO_LARGE.test(message) ? "tooLarge" : "server";
   return BY_STATUS[status] ?? "refused";
 }

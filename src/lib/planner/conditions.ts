@@ -1,5 +1,5 @@
 /** What a pool says about itself: conditions, and the Events of what has newly become so. Pure. */
-import type { Condition } from "../api/types.ts";
+import type { Condition, PoolMetadata } from "../api/types.ts";
 
 /** Types of the conditions that the planner owns; conditions of other types are left alone. */
 export type ConditionType =
@@ -24,8 +24,8 @@ const OWN_TYPES: readonly ConditionType[] = [
 
 /** Why a pool is not ready; Events of both kinds of pool have the reasons of the original. */
 export interface Trouble {
-  readonly reason: "InvalidSpec" | "WouldMoveBlocks" | "NoFreeBlocks" | "StaticAllocationWaits";
-  readonly eventReason: "InvalidSpec" | "WouldMoveBlocks" | "NoFreeRanges" | "NoFreePrefixes" | "StaticAllocationWaits";
+  readonly reason: "InvalidSpec" | "WouldMoveBlocks" | "NoFreeBlocks" | "StaticAllocationWaits" | "StatusTooLarge";
+  readonly eventReason: Exclude<Trouble["reason"], "NoFreeBlocks"> | "NoFreeRanges" | "NoFreePrefixes";
   readonly message: string;
 }
 
@@ -48,6 +48,11 @@ export interface Stamp {
   /** RFC 3339. */
   readonly now: string;
   readonly generation: number | undefined;
+}
+
+/** The stamp of a status that is written now. Kubernetes writes times in whole seconds. */
+export function stampOf(now: Date, { generation }: PoolMetadata): Stamp {
+  return { now: `${now.toISOString().slice(0, 19)}Z`, generation };
 }
 
 /**
@@ -75,6 +80,25 @@ export function conditionsOf(
   );
   const added = OWN_TYPES.flatMap((type) => (old.has(type) ? [] : (wanted.get(type) ?? [])));
   return { conditions: [...stay, ...added], events: eventsOf(old, troubles, findings, stamp.generation) };
+}
+
+/**
+ * The conditions of a pool whose planned status could not be written: only Ready is another.
+ *
+ * @returns no Events where the conditions before told the same.
+ */
+export function notReady(
+  before: readonly Condition[],
+  trouble: Trouble,
+  stamp: Stamp,
+): { conditions: readonly Condition[]; events: readonly PoolEvent[] } {
+  const old = before.find(({ type }) => type === "Ready");
+  const ready = restamp(old, readyOf([trouble]), stamp);
+  const { eventReason: reason, message } = trouble;
+  return {
+    conditions: old === undefined ? [ready, ...before] : before.map((each) => (each === old ? ready : each)),
+    events: old?.message === message ? [] : [{ type: "Warning", reason, message }],
+  };
 }
 
 function readyOf(troubles: readonly Trouble[]): Pick<Condition, "type" | "status" | "reason" | "message"> {

@@ -9,7 +9,7 @@ import { type NodeInfo, nodeMatcher } from "../api/selector.ts";
 import type { Allocation, AnyPoolStatus, AppliedSpec, BlockCounts, PoolObject, Released } from "../api/types.ts";
 import { isValidSelector, validatePool } from "../api/validate.ts";
 import { type Held, readEntries, sameEntries } from "./block_entry.ts";
-import { conditionsOf, type PoolEvent, sameConditions } from "./conditions.ts";
+import { conditionsOf, type PoolEvent, sameConditions, stampOf } from "./conditions.ts";
 import { type Dealt, deal } from "./deal.ts";
 import { findingsOf, troublesOf } from "./findings.ts";
 import { sortOut, type Withdrawn } from "./keep.ts";
@@ -79,7 +79,7 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
   const standing = before ?? Standing.of(sorted?.kept ?? [], verdict.terms);
   const leaving =
     staying.length === entries.length ? [] : without(staying, entries).map((held) => leave(held, present()));
-  const stamp = { now: timeText(input.now), generation: pool.metadata.generation };
+  const stamp = stampOf(input.now, pool.metadata);
   const resting = rest(
     status.released ?? [],
     [...leaving, ...(sorted?.withdrawn ?? [])],
@@ -220,9 +220,4 @@ function sameStatus(before: AnyPoolStatus, after: AnyPoolStatus): boolean {
 
 function sameCounts(a: BlockCounts | undefined, b: BlockCounts | undefined): boolean {
   return a?.total === b?.total && a?.allocated === b?.allocated && a?.free === b?.free && a?.resting === b?.resting;
-}
-
-/** RFC 3339 in whole seconds, as Kubernetes writes times. */
-function timeText(now: Date): string {
-  return `${now.toISOString().slice(0, 19)}Z`;
 }
