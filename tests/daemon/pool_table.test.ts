@@ -3,6 +3,7 @@ import * as assert from "uvu/assert";
 import type { Condition, Pool } from "../../src/lib/api/types.ts";
 import { PoolTable } from "../../src/lib/daemon/pool_table.ts";
 import { poolView } from "../../src/lib/daemon/pool_view.ts";
+import { toEntry } from "../../src/lib/reservations/entry.ts";
 import { Ledger } from "../../src/lib/reservations/ledger.ts";
 import { smallPool } from "./_local.ts";
 
@@ -133,7 +134,7 @@ test("a pool that lost its block here still counts what is held in it, and one t
     how: "dynamic",
     createdAt: "",
   } as const;
-  ledger.apply([{ type: "reserve", reservation }]);
+  ledger.apply([{ type: "reserve", place: 0, entry: toEntry(reservation) }]);
   assert.is(view({ ...own, status: {} } as Pool, ledger).used, "1");
   assert.is(view({ ...own, spec: { ...own.spec, subnet: "x" }, status: {} } as Pool, ledger).used, "1");
 });

@@ -9,6 +9,7 @@ import {
   scanRecords,
 } from "../../src/lib/journal/format.ts";
 import { openStore, readStore, type Store } from "../../src/lib/journal/store.ts";
+import { toEntry } from "../../src/lib/reservations/entry.ts";
 import type { Ledger } from "../../src/lib/reservations/ledger.ts";
 import type { Change } from "../../src/lib/reservations/reservation.ts";
 import { seededRandom } from "../random.ts";
@@ -165,10 +166,10 @@ async function withLargeLastRecord(): Promise<{ storage: SimStorage; kill: () =>
   const { store, kill } = await open(storage);
   add(store.ledger, "first", POOLS);
   await commit(store);
-  // Seven callers that wait together share one record.
+  // Nine callers that wait together share one record.
   const commits: Promise<void>[] = [];
-  for (let index = 0; index < 7; index++) {
-    add(store.ledger, `together${index}`, [POOLS[0]]);
+  for (let index = 0; index < 9; index++) {
+    add(store.ledger, `together${index}`, index < 5 ? POOLS : [POOLS[0]]);
     commits.push(commit(store));
   }
   await Promise.all(commits);
@@ -178,7 +179,7 @@ async function withLargeLastRecord(): Promise<{ storage: SimStorage; kill: () =>
 test("a torn record is overwritten: what is acknowledged after it is there after further restarts", async () => {
   const { storage, before } = await usedStore();
   const { path, content, offset } = newestJournal(storage);
-  storage.put(path, Buffer.concat([content.subarray(0, offset + 60)], content.length));
+  storage.put(path, Buffer.concat([content.subarray(0, offset + 20)], content.length));
   const { store, kill } = await open(storage);
   assert.is(textOf(store.ledger.snapshot()), before);
   add(store.ledger, "short", [POOLS[0]]);
@@ -285,16 +286,16 @@ test("the records behind a damaged one are served, and an address whose release 
   const { path, content, end, records } = newestJournal(storage);
   const second = { ...first, containerID: "second" };
   const changes: Change[] = [
-    { type: "reserve", reservation: first },
-    { type: "release", reservation: first },
-    { type: "reserve", reservation: second },
+    { type: "reserve", place: 0, entry: toEntry(first) },
+    { type: "release", place: 0 },
+    { type: "reserve", place: 1, entry: toEntry(second) },
   ];
   const [reserve, release, again] = changes.map((change, index) =>
     encodeRecord(scanRecords(content).records.length + 2 + index, "c", encodeChanges([change])),
   );
   assert.is(records, 1);
   const lost = Buffer.from(release ?? []);
-  lost.fill("x", 10, 60);
+  lost.fill("x", 10, 30);
   const bytes = [content.subarray(0, end), ...[reserve, lost, again].map((record) => record ?? Buffer.alloc(0))];
   storage.put(path, Buffer.concat(bytes, content.length));
   const next = await open(storage);

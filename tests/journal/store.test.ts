@@ -7,6 +7,7 @@ import { StoreFiles } from "../../src/lib/journal/files.ts";
 import type { Journaled } from "../../src/lib/journal/journaled.ts";
 import { openWriter } from "../../src/lib/journal/opening.ts";
 import { openStore, type Store, type StoreProblem } from "../../src/lib/journal/store.ts";
+import { toEntry } from "../../src/lib/reservations/entry.ts";
 import { Ledger } from "../../src/lib/reservations/ledger.ts";
 import { seededRandom } from "../random.ts";
 import { type Fault, SimDisk, SimStorage } from "./sim_disk.ts";
@@ -299,7 +300,11 @@ test("the bytes written for an operation do not depend on how many reservations 
     for (let index = 0; index < size; index++) {
       const address = { family: 4, value: 0x0b000000n + BigInt(index) } as const;
       store.ledger.apply([
-        { type: "reserve", reservation: { ...pattern, containerID: `r${index}`, addresses: [address] } },
+        {
+          type: "reserve",
+          place: index + 1,
+          entry: toEntry({ ...pattern, containerID: `r${index}`, addresses: [address] }),
+        },
       ]);
     }
     await commit(store);
@@ -376,7 +381,7 @@ test("the adapter refuses to be used before it was read", () => {
     takeChanges: () => [],
     undo: () => undefined,
     apply: () => undefined,
-    snapshot: () => ({ reservations: [], pools: [] }),
+    image: () => ({ entries: [], pools: [] }),
   };
   const adapter = new JournalAdapter<Journaled>(() => Promise.reject(new Error("never opened")));
   assert.throws(() => adapter.markRebuilt(), /before it was read/);

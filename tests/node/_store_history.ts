@@ -6,7 +6,8 @@ import { formatAddress } from "../../src/lib/ip/address.ts";
 import { StoreFiles } from "../../src/lib/journal/files.ts";
 import { nodeDisk } from "../../src/lib/journal/node_disk.ts";
 import { recover } from "../../src/lib/journal/recovery.ts";
-import type { Change, Reservation } from "../../src/lib/reservations/reservation.ts";
+import { addressesOf, type Entry } from "../../src/lib/reservations/entry.ts";
+import type { Change } from "../../src/lib/reservations/reservation.ts";
 
 /** What was read of it. */
 export interface ReservationHistory {
@@ -83,32 +84,32 @@ function byGeneration(a: string, b: string): number {
 class Held {
   readonly doubles: string[] = [];
   made = 0;
-  readonly #holders = new Map<string, Set<string>>();
+  readonly #holders = new Map<string, Set<number>>();
+  readonly #entries = new Map<number, Entry>();
 
   /** The changes of one record happen at once. */
   apply(changes: readonly Change[]): void {
     const touched = new Set<string>();
     for (const change of changes) {
       if (change.type !== "reserve" && change.type !== "release") continue;
-      const { reservation } = change;
-      for (const address of reservation.addresses.map(formatAddress)) {
-        const those = this.#holders.get(address) ?? new Set();
-        this.#holders.set(address, those);
+      const { place } = change;
+      for (const address of this.#addressesAt(place)) this.#holders.get(address)?.delete(place);
+      if (change.type === "release") continue;
+      this.#entries.set(place, change.entry);
+      for (const address of this.#addressesAt(place)) {
         touched.add(address);
-        if (change.type === "release") those.delete(nameOf(reservation));
-        else {
-          those.add(nameOf(reservation));
-          this.made++;
-        }
+        this.#holders.set(address, (this.#holders.get(address) ?? new Set()).add(place));
+        this.made++;
       }
     }
     for (const address of touched) {
-      const those = this.#holders.get(address) ?? new Set();
-      if (those.size > 1) this.doubles.push(`${address} is held by ${[...those].join(" and ")}`);
+      const those = [...(this.#holders.get(address) ?? [])].map((place) => this.#entries.get(place)?.text);
+      if (those.length > 1) this.doubles.push(`${address} is held by ${those.join(" and ")}`);
     }
   }
-}
 
-function nameOf({ pool, containerID, ifname, createdAt }: Reservation): string {
-  return `${containerID} ${ifname} of ${pool.kind}/${pool.name} ${pool.uid} since ${createdAt}`;
+  #addressesAt(place: number): string[] {
+    const entry = this.#entries.get(place);
+    return entry === undefined ? [] : addressesOf(entry).map(formatAddress);
+  }
 }

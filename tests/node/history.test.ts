@@ -7,6 +7,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { encodeChanges, type StoredChange } from "../../src/lib/journal/changes.ts";
 import { asciiJson, encodeRecord, fileHeader } from "../../src/lib/journal/format.ts";
+import { toEntry } from "../../src/lib/reservations/entry.ts";
 import { addressHistory, KernelAddresses } from "./_kernel_addresses.ts";
 import { Machine } from "./_machine.ts";
 import { Reaper } from "./_reaper.ts";
@@ -69,37 +70,37 @@ test("the addresses of two nodes are one history", () => {
   assert.is(both(line("1", "") + line("4", "Deleted "), line("3", "")), 1);
 });
 
-const reserve = (container: string, value: bigint): StoredChange => ({
+const reserve = (place: number, container: string): StoredChange => ({
   type: "reserve",
-  reservation: {
+  place,
+  entry: toEntry({
     containerID: container,
     ifname: "net1",
     pool: { kind: "IPPool", name: "pool", uid: "uid" },
-    addresses: [{ family: 4, value }],
+    addresses: [{ family: 4, value: 1n }],
     owner: { type: "none" },
     network: "net",
     deviceID: "",
     how: "dynamic",
     createdAt: "2026-01-01T00:00:00Z",
-  },
+  }),
 });
-const release = (container: string, value: bigint): StoredChange =>
-  ({ ...reserve(container, value), type: "release" }) as StoredChange;
+const release = (place: number): StoredChange => ({ type: "release", place });
 
 const RECORDS = [
   {
     what: "an address that is given again when it is free",
-    records: [[reserve("a", 1n)], [release("a", 1n)], [reserve("b", 1n)]],
+    records: [[reserve(0, "a")], [release(0)], [reserve(0, "b")]],
     doubles: 0,
   },
   {
     what: "an address that changes hands in one record",
-    records: [[reserve("a", 1n)], [reserve("b", 1n), release("a", 1n)]],
+    records: [[reserve(0, "a")], [reserve(1, "b"), release(0)]],
     doubles: 0,
   },
   {
     what: "an address that is given while it is held",
-    records: [[reserve("a", 1n)], [reserve("b", 1n)], [release("a", 1n)]],
+    records: [[reserve(0, "a")], [reserve(1, "b")], [release(0)]],
     doubles: 1,
   },
 ] as const;
@@ -125,7 +126,7 @@ test("a record that is missing in the store's history is a loss", async () => {
   const home = mkdtempSync(join(directory, "store-"));
   const end = asciiJson({ sequence: 0, records: 0, damaged: false });
   writeFileSync(join(home, "store.snapshot.1"), Buffer.concat([fileHeader("snapshot"), encodeRecord(1, "e", end)]));
-  const record = encodeRecord(2, "c", encodeChanges([reserve("a", 1n)]));
+  const record = encodeRecord(2, "c", encodeChanges([reserve(0, "a")]));
   writeFileSync(join(home, "store.journal.1"), Buffer.concat([fileHeader("journal"), record]));
   assert.match((await new StoreHistory(join(home, "store")).end()).losses.join(), /records 1 to 1 are missing/);
 });

@@ -247,7 +247,7 @@ scene("what a damaged store still has is kept, and what it lost is found", async
     await first.store.commit();
   }
   await first.store.close({ exportLegacy: false });
-  damage(node.storage, '"c2"');
+  damage(node.storage, "c2|");
   for (const [container, address] of [
     ["c1", "192.168.0.2"],
     ["c2", "192.168.0.3"],

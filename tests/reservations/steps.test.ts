@@ -1,5 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
+import { toEntry } from "../../src/lib/reservations/entry.ts";
 import { Ledger } from "../../src/lib/reservations/ledger.ts";
 import type { Change, LedgerSnapshot, Reservation } from "../../src/lib/reservations/reservation.ts";
 import {
@@ -36,7 +37,7 @@ test("an ADD is one transaction: the pool's configuration, its turn, the reserva
   assert.equal(ledger.takeChanges(), [
     { type: "config", pool: pool1.id, config: pool1.config },
     { type: "cursor", pool: pool1.id, address: allocation?.address },
-    { type: "reserve", reservation: allocation?.reservation },
+    { type: "reserve", place: 0, entry: toEntry(allocation.reservation) },
   ]);
   assert.equal(ledger.takeChanges(), [], "the steps are taken once");
 });
@@ -152,9 +153,9 @@ test("a replay in which two reservations claim an address for a while ends as it
   const second = { ...rebuilt(tiny, "c2", "10.30.0.1"), ...attachment("c2") };
   const ledger = new Ledger();
   ledger.apply([
-    { type: "reserve", reservation: first },
-    { type: "reserve", reservation: second },
-    { type: "release", reservation: first },
+    { type: "reserve", place: 0, entry: toEntry(first) },
+    { type: "reserve", place: 1, entry: toEntry(second) },
+    { type: "release", place: 0 },
   ]);
   assert.equal(ledger.conflicts(), []);
   assert.equal(contents(ledger), ["IPPool/tiny c2/net1 10.30.0.1 adopted"]);
@@ -163,8 +164,31 @@ test("a replay in which two reservations claim an address for a while ends as it
 
 test("a release of what is not there is passed over in a replay", () => {
   const ledger = new Ledger();
-  ledger.apply([{ type: "release", reservation: rebuilt(pool1, "c1", "192.168.0.7") }]);
+  ledger.apply([{ type: "release", place: 7 }]);
   assert.is(ledger.size, 0);
+});
+
+test("a reservation at a place where another one stands says that the other was released", () => {
+  const first = { ...rebuilt(tiny, "c1", "10.30.0.1"), ...attachment("c1") };
+  const second = { ...rebuilt(pool1, "c2", "192.168.0.7"), ...attachment("c2") };
+  const ledger = new Ledger();
+  ledger.apply([
+    { type: "reserve", place: 3, entry: toEntry(first) },
+    { type: "reserve", place: 3, entry: toEntry(second) },
+  ]);
+  assert.equal(contents(ledger), ["IPPool/pool1 c2/net1 192.168.0.7 adopted"]);
+  assert.is(ledger.held(tiny.id), 0);
+  assert.equal(outcome(add(ledger, "c1", [tiny])), ["10.30.0.1"]);
+});
+
+test("places that were left are taken again, also those below the first that was read", () => {
+  const ledger = new Ledger();
+  ledger.apply([{ type: "reserve", place: 2, entry: toEntry(rebuilt(tiny, "c1", "10.30.0.1")) }]);
+  const places = ["c2", "c3", "c4"].flatMap((container) => {
+    granted(add(ledger, container, [pool1]));
+    return ledger.takeChanges().flatMap((change) => (change.type === "reserve" ? [change.place] : []));
+  });
+  assert.equal(places.sort(), [0, 1, 3]);
 });
 
 test("a snapshot that is loaded gives the same answers: turn, configuration and addresses", () => {

@@ -1,6 +1,5 @@
 /** The journals behind a snapshot, read as one sequence of records. */
-import { Shared } from "../reservations/shared.ts";
-import { decodeChanges, type StoredChange } from "./changes.ts";
+import { decodeChanges, type KnownPools, type StoredChange } from "./changes.ts";
 import { type Disk, readWhole } from "./disk.ts";
 import type { StoreFiles } from "./files.ts";
 import { bodyOf, FILE_HEADER_BYTES, type Scan, type StoredRecord, scanRecords } from "./format.ts";
@@ -40,7 +39,7 @@ export function replay(
 ) {
   const losses: string[] = [];
   let sequence = after;
-  const shared = new Shared();
+  const pools: KnownPools = new Map();
   for (const { record, journal } of effectiveRecords(journals)) {
     const { path } = journal;
     sequence ??= record.sequence - 1;
@@ -48,7 +47,7 @@ export function replay(
     if (record.sequence > sequence + 1)
       losses.push(`records ${sequence + 1} to ${record.sequence - 1} are missing before those of ${path}`);
     try {
-      apply(decodeChanges(bodyOf(journal.bytes, record), shared));
+      apply(decodeChanges(bodyOf(journal.bytes, record), pools));
     } catch (error) {
       losses.push(`record ${record.sequence} of ${path} makes no sense: ${String(error)}`);
     }

@@ -1,5 +1,5 @@
 /** The snapshots of a store, and which generations are kept. */
-import type { LedgerSnapshot } from "../reservations/reservation.ts";
+import type { LedgerImage } from "../reservations/reservation.ts";
 import type { StoreContext } from "./context.ts";
 import { failure } from "./problem.ts";
 import { writeSnapshot } from "./snapshot_file.ts";
@@ -16,7 +16,7 @@ export interface StoreState {
 export async function saveSnapshot(
   { disk, files }: StoreContext,
   generation: number,
-  content: LedgerSnapshot,
+  content: LedgerImage,
   { sequence, exported, damaged }: StoreState,
 ): Promise<number> {
   const path = files.path("snapshot", generation);

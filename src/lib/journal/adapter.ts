@@ -120,7 +120,7 @@ export class JournalAdapter<L extends Journaled> implements Adapter<L> {
       this.#forming = undefined;
       this.#writing = group;
       try {
-        await writer.append(group.changes, () => ledger.snapshot(), group.rebuilt);
+        await writer.append(group.changes, () => ledger.image(), group.rebuilt);
         group.done.resolve();
       } catch (error) {
         this.#failAll(ledger, group, error);

@@ -1,171 +1,135 @@
 /**
- * Changes as the bodies of records: JSON texts, each readable without the others. A snapshot holds the same records as a
- * journal: those that make its state out of nothing.
+ * Changes as the bodies of records: texts, each readable without the others. A snapshot holds the same records as a journal:
+ * those that make its state out of nothing.
  *
- * A body is `[pools, rows]`: the pools that its rows name by their index, each `[kind, name, uid]`, and one row a change.
+ * A body is rows with `;` between them, each a line of fields (reservations/fields.ts):
+ *
+ *     pool|KIND|NAME|UID        a pool that the rows behind it name by its index: 0 is the body's first
+ *     +POOL|PLACE|RESERVATION   an address was reserved (reservations/entry.ts); from then on its place means it
+ *     -PLACE                    what stood at the place was released
+ *     cursor|POOL|ADDRESS       the address given last in turn
+ *     config|POOL|JSON          the pool's configuration as the original's store has it
+ *     exported|CHECKSUM         the state was exported
  */
-import type { PoolKind } from "../api/types.ts";
-import type { Address } from "../ip/address.ts";
-import type { Change, How, LedgerSnapshot, Owner, PoolID, Reservation } from "../reservations/reservation.ts";
-import type { Shared } from "../reservations/shared.ts";
-import { asciiJson, RECORD_OVERHEAD } from "./format.ts";
+import { readAddress, writeAddress } from "../reservations/entry.ts";
+import { joinFields, splitFields } from "../reservations/fields.ts";
+import type { Change, PoolID } from "../reservations/reservation.ts";
+import { RECORD_OVERHEAD } from "./format.ts";
 
 /** A change of the ledger, or that the state was exported to the original's store file, which has this checksum. */
 export type StoredChange = Change | { readonly type: "exported"; readonly checksum: number };
 
-/** IPv4 as a number, IPv6 as hexadecimal digits. */
-type AddressCell = number | string;
-type PoolRow = [kind: PoolKind, name: string, uid: string];
-type ReserveRow = [
-  "+",
-  pool: number,
-  containerID: string,
-  ifname: string,
-  addresses: AddressCell | AddressCell[],
-  createdAt: string,
-  how: How,
-  network: string,
-  deviceID: string,
-  podNamespace?: string,
-  podName?: string,
-  podUID?: string,
-];
-type ReleaseRow = [
-  "-",
-  pool: number,
-  containerID: string,
-  ifname: string,
-  addresses: AddressCell | AddressCell[],
-  createdAt: string,
-  podUID?: string,
-];
-type Row =
-  | ReserveRow
-  | ReleaseRow
-  | ["cursor", pool: number, address: AddressCell]
-  | ["config", pool: number, config: string]
-  | ["exported", checksum: number];
+/** Pools that were read, by their rows: thousands of reservations have one. */
+export type KnownPools = Map<string, PoolID>;
 
-const NOBODY: Owner = { type: "none" };
+const PLUS = 0x2b;
+const MINUS = 0x2d;
+const ZERO = 0x30;
 
-/** The body of a record with these changes. */
+/** More than a node can have; a number beyond it was never written. */
+const MAX_PLACE = 2 ** 24;
+
+/** Length in bytes of the largest record that only releases one reservation. */
+export const RELEASE_BYTES = RECORD_OVERHEAD + `-${MAX_PLACE}`.length;
+
+/** The body of a record with these changes. Of a pool's positions it has the last one only: a record counts as a whole. */
 export function encodeChanges(changes: Iterable<StoredChange>): string {
-  const pools: PoolRow[] = [];
+  const rows: (string | undefined)[] = [];
+  /** Where the last position of each pool stands. */
+  const cursors = new Map<PoolID, number>();
   const indexes = new Map<string, number>();
   let latest: PoolID | undefined;
   let index = 0;
   const indexOf = (pool: PoolID): number => {
     if (pool === latest) return index;
-    const { kind, name, uid } = pool;
-    const key = `${kind} ${name} ${uid}`;
-    index = indexes.get(key) ?? pools.push([kind, name, uid]) - 1;
-    indexes.set(key, index);
     latest = pool;
+    const row = joinFields(["pool", pool.kind, pool.name, pool.uid]);
+    const known = indexes.get(row);
+    index = known ?? indexes.size;
+    if (known !== undefined) return index;
+    indexes.set(row, index);
+    rows.push(row);
     return index;
   };
-  return asciiJson([pools, Array.from(changes, (change) => toRow(change, indexOf))]);
-}
-
-/**
- * The changes of a record's body. Of a released reservation it holds what tells it from others: pool, attachment, addresses,
- * time and the pod's UID. What bodies that are read with the same `shared` have in common is kept once. Throws when the body
- * is none of ours.
- */
-export function decodeChanges(body: string, shared: Shared): StoredChange[] {
-  const [poolRows, rows] = JSON.parse(body) as [PoolRow[], Row[]];
-  const pools = poolRows.map(([kind, name, uid]) => shared.pool({ kind, name, uid }));
-  return rows.map((row) => fromRow(row, pools, shared));
-}
-
-/** About the length in bytes of a record that only releases the reservation; hardly ever less than it. */
-export function releaseBytes({ pool, containerID, ifname, addresses, createdAt, owner }: Reservation): number {
-  const texts = pool.kind.length + pool.name.length + pool.uid.length + containerID.length + ifname.length;
-  const uid = owner.type === "pod" ? owner.uid.length : 0;
-  return RECORD_OVERHEAD + 60 + texts + createdAt.length + uid + addresses.length * 36;
-}
-
-/** The changes that make a ledger of this content out of an empty one. */
-export function* changesOf({ reservations, pools }: LedgerSnapshot): Generator<Change, void> {
-  for (const { pool, cursor, config } of pools) {
-    if (cursor !== undefined) yield { type: "cursor", pool, address: cursor };
-    if (config !== undefined) yield { type: "config", pool, config };
+  for (const change of changes) {
+    const row = toRow(change, indexOf);
+    if (change.type === "cursor") {
+      const outdated = cursors.get(change.pool);
+      if (outdated !== undefined) rows[outdated] = undefined;
+      cursors.set(change.pool, rows.length);
+    }
+    rows.push(row);
   }
-  for (const reservation of reservations) yield { type: "reserve", reservation };
+  return rows.filter((row) => row !== undefined).join(";");
 }
 
-function toRow(change: StoredChange, indexOf: (pool: PoolID) => number): Row {
+/** The changes of a record's body. Pools are looked for among those known, and added to them. Throws when the body is none of ours. */
+export function decodeChanges(body: string, known: KnownPools): StoredChange[] {
+  const pools: PoolID[] = [];
+  const changes: StoredChange[] = [];
+  for (let start = 0, end = 0; start < body.length; start = end + 1) {
+    const found = body.indexOf(";", start);
+    end = found < 0 ? body.length : found;
+    const first = body.charCodeAt(start);
+    if (first === PLUS) changes.push(readReserve(body, start + 1, end, pools));
+    else if (first === MINUS) changes.push({ type: "release", place: readNumber(body, start + 1, end) });
+    else readRow(body.slice(start, end), pools, changes, known);
+  }
+  return changes;
+}
+
+function toRow(change: StoredChange, indexOf: (pool: PoolID) => number): string {
   switch (change.type) {
     case "reserve":
-      return toReserveRow(change.reservation, indexOf(change.reservation.pool));
+      return `+${indexOf(change.entry.pool)}|${change.place}|${change.entry.text}`;
     case "release":
-      return toReleaseRow(change.reservation, indexOf(change.reservation.pool));
+      return `-${change.place}`;
     case "cursor":
-      return ["cursor", indexOf(change.pool), toCell(change.address)];
+      return `cursor|${indexOf(change.pool)}|${writeAddress(change.address)}`;
     case "config":
-      return ["config", indexOf(change.pool), change.config];
+      return `config|${indexOf(change.pool)}|${joinFields([change.config])}`;
     case "exported":
-      return ["exported", change.checksum];
+      return `exported|${change.checksum}`;
   }
 }
 
-function toReserveRow(reservation: Reservation, pool: number): ReserveRow {
-  const { containerID, ifname, addresses, createdAt, how, network, deviceID, owner } = reservation;
-  const row: ReserveRow = ["+", pool, containerID, ifname, toCells(addresses), createdAt, how, network, deviceID];
-  if (owner.type === "pod") row.push(owner.namespace, owner.name, owner.uid);
-  return row;
+/** Tens of thousands of rows are read at a start: these make nothing but the entry and its text. */
+function readReserve(body: string, start: number, end: number, pools: readonly PoolID[]): StoredChange {
+  const poolEnd = body.indexOf("|", start);
+  const placeEnd = body.indexOf("|", poolEnd + 1);
+  const place = readNumber(body, poolEnd + 1, placeEnd);
+  const pool = poolAt(pools, readNumber(body, start, poolEnd));
+  return { type: "reserve", place, entry: { pool, text: body.slice(placeEnd + 1, end) } };
 }
 
-function toReleaseRow({ containerID, ifname, addresses, createdAt, owner }: Reservation, pool: number): ReleaseRow {
-  const row: ReleaseRow = ["-", pool, containerID, ifname, toCells(addresses), createdAt];
-  if (owner.type === "pod") row.push(owner.uid);
-  return row;
-}
-
-function fromRow(row: Row, pools: readonly PoolID[], shared: Shared): StoredChange {
-  switch (row[0]) {
-    case "+":
-      return { type: "reserve", reservation: fromReserveRow(row, poolAt(pools, row[1]), shared) };
-    case "-":
-      return { type: "release", reservation: fromReleaseRow(row, poolAt(pools, row[1])) };
+function readRow(row: string, pools: PoolID[], changes: StoredChange[], known: KnownPools): void {
+  const [type, first = "", second = ""] = splitFields(row);
+  switch (type) {
+    case "pool":
+      pools.push(readPool(row, known));
+      break;
     case "cursor":
-      return { type: "cursor", pool: poolAt(pools, row[1]), address: fromCell(row[2]) };
+      changes.push({ type, pool: poolAt(pools, Number(first)), address: readAddress(second) });
+      break;
     case "config":
-      return { type: "config", pool: poolAt(pools, row[1]), config: row[2] };
+      changes.push({ type, pool: poolAt(pools, Number(first)), config: second });
+      break;
     case "exported":
-      return { type: "exported", checksum: row[1] };
+      changes.push({ type, checksum: Number(first) });
+      break;
     default:
-      throw new Error(`the record has an unknown change ${String(row[0])}`);
+      throw new Error(`the record has an unknown change ${type}`);
   }
 }
 
-function fromReserveRow(row: ReserveRow, pool: PoolID, shared: Shared): Reservation {
-  const uid = row[11];
-  return {
-    containerID: row[2],
-    ifname: shared.text(row[3]),
-    pool,
-    addresses: fromCells(row[4]),
-    owner: uid === undefined ? NOBODY : { type: "pod", namespace: shared.text(row[9] ?? ""), name: row[10] ?? "", uid },
-    network: shared.text(row[7]),
-    deviceID: row[8],
-    how: row[6],
-    createdAt: row[5],
-  };
-}
-
-function fromReleaseRow(row: ReleaseRow, pool: PoolID): Reservation {
-  const uid = row[6];
-  return {
-    containerID: row[2],
-    ifname: row[3],
-    pool,
-    addresses: fromCells(row[4]),
-    owner: uid === undefined ? NOBODY : { type: "pod", namespace: "", name: "", uid },
-    network: "",
-    deviceID: "",
-    how: "dynamic",
-    createdAt: row[5],
-  };
+function readPool(row: string, known: KnownPools): PoolID {
+  const found = known.get(row);
+  if (found !== undefined) return found;
+  const [, kind, name = "", uid = ""] = splitFields(row);
+  if (kind !== "IPPool" && kind !== "CIDRPool") throw new Error(`the record has an unknown kind of pool ${kind}`);
+  const pool = { kind, name, uid } as const;
+  known.set(row, pool);
+  return pool;
 }
 
 function poolAt(pools: readonly PoolID[], index: number): PoolID {
@@ -174,21 +138,14 @@ function poolAt(pools: readonly PoolID[], index: number): PoolID {
   return pool;
 }
 
-/** Nearly every reservation has one address: then no list is written. */
-function toCells(addresses: readonly Address[]): AddressCell | AddressCell[] {
-  const [first, ...further] = addresses.map(toCell);
-  if (first === undefined) throw new Error("a reservation has at least one address");
-  return further.length === 0 ? first : [first, ...further];
-}
-
-function fromCells(cells: AddressCell | AddressCell[]): Address[] {
-  return typeof cells === "object" ? cells.map(fromCell) : [fromCell(cells)];
-}
-
-function toCell({ family, value }: Address): AddressCell {
-  return family === 4 ? Number(value) : value.toString(16);
-}
-
-function fromCell(cell: AddressCell): Address {
-  return typeof cell === "number" ? { family: 4, value: BigInt(cell) } : { family: 6, value: BigInt(`0x${cell}`) };
+/** Decimal digits. */
+function readNumber(text: string, start: number, end: number): number {
+  let number = 0;
+  for (let at = start; at < end; at++) {
+    const digit = text.charCodeAt(at) - ZERO;
+    number = digit >= 0 && digit <= 9 ? number * 10 + digit : Number.NaN;
+  }
+  if (start >= end || !(number >= 0 && number <= MAX_PLACE))
+    throw new Error(`the record has no number ${text.slice(start, end)}`);
+  return number;
 }

@@ -74,7 +74,7 @@ export function readFileHeader(kind: FileKind, start: Buffer): number | undefine
   return start.subarray(0, FILE_HEADER_BYTES).equals(fileHeader(kind, version)) ? version : undefined;
 }
 
-/** One record's bytes. The body must come from {@link asciiJson}. */
+/** One record's bytes. The body must be of the bytes that bodies may have ({@link asciiJson}). */
 export function encodeRecord(sequence: number, type: RecordType, body: string): Buffer {
   const header = hex(body.length, 8) + hex(crc32(body), 8) + hex(sequence, 12) + type;
   return Buffer.from(`${header}${hex(crc32(header), 8)}${body}\n`, "latin1");

@@ -1,5 +1,5 @@
 /** What is kept in a store: a state that says how it changes, and can be changed back. The ledger is one. */
-import type { Change, LedgerSnapshot } from "../reservations/reservation.ts";
+import type { Change, LedgerImage } from "../reservations/reservation.ts";
 
 /** A state that a store keeps. */
 export interface Journaled {
@@ -7,11 +7,8 @@ export interface Journaled {
   takeChanges(): readonly Change[];
   /** Takes changes back, the last one first. */
   undo(changes: readonly Change[]): void;
-  /**
-   * Does changes that were read from a store, without recording them. A released reservation is given by its pool,
-   * attachment, addresses, time and pod UID only.
-   */
+  /** Does changes that were read from a store, without recording them. */
   apply(changes: readonly Change[]): void;
   /** The whole content. What is in it never changes. */
-  snapshot(): LedgerSnapshot;
+  image(): LedgerImage;
 }

@@ -1,7 +1,7 @@
 /** Opens a store's files: reads them, decides what to serve, and makes that durable before anything is served. */
 import { dirname } from "node:path";
-import type { LedgerSnapshot } from "../reservations/reservation.ts";
-import { changesOf } from "./changes.ts";
+import { changesOf, toImage } from "../reservations/image.ts";
+import type { LedgerImage } from "../reservations/reservation.ts";
 import type { StoreContext } from "./context.ts";
 import type { Disk } from "./disk.ts";
 import type { StoreFiles, StoreListing } from "./files.ts";
@@ -42,7 +42,7 @@ export async function findStore<L extends Journaled>(
     const start = decideStart(found, legacy, files);
     const source = start.type === "resume" ? "found" : start.with;
     const ledger = source === "found" && found !== undefined ? found.ledger : create();
-    if (typeof source === "object") ledger.apply([...changesOf(source)]);
+    if (typeof source === "object") ledger.apply([...changesOf(toImage(source))]);
     return { ledger, found, legacy, start };
   } catch (error) {
     throw failure("io", files.storeFile, "cannot read the store", error);
@@ -62,7 +62,7 @@ export async function openWriter<L extends Journaled>(context: StoreContext, cre
   } catch (error) {
     throw failure("io", files.directory, "cannot prepare the store's directory", error);
   }
-  const content = ledger.snapshot();
+  const content = ledger.image();
   const writer =
     start.type === "begin"
       ? await begin(context, found, start, content, listing)
@@ -114,7 +114,7 @@ export async function placeNotice(
 async function resume(
   context: StoreContext,
   found: Recovery<unknown> | undefined,
-  content: LedgerSnapshot,
+  content: LedgerImage,
 ): Promise<StoreWriter> {
   if (found === undefined) throw new Error("only what was found can be gone on with");
   const { disk, files } = context;
@@ -131,7 +131,7 @@ async function begin(
   context: StoreContext,
   found: Recovery<unknown> | undefined,
   { exported, why, losses }: Extract<Start, { type: "begin" }>,
-  content: LedgerSnapshot,
+  content: LedgerImage,
   { snapshots, journals }: StoreListing,
 ): Promise<StoreWriter> {
   const { disk, files } = context;
@@ -153,7 +153,7 @@ async function begin(
 function messagesOf(
   start: Start,
   found: Recovery<unknown> | undefined,
-  content: LedgerSnapshot,
+  content: LedgerImage,
   context: StoreContext,
 ): string[] {
   const { storeFile } = context.files;
@@ -168,7 +168,7 @@ function messagesOf(
     ];
   }
   const { why, losses } = start;
-  const imported = `${content.reservations.length} reservations were taken over from the original's file ${storeFile}`;
+  const imported = `${content.entries.length} reservations were taken over from the original's file ${storeFile}`;
   return [...losses, ...(why === "imported" ? [imported] : why === "damaged" ? [damagedMessage(context)] : [])];
 }
 

@@ -1,8 +1,8 @@
 /** Snapshots: the whole content of a store at one instant, as records that make it out of nothing. */
 import { setImmediate } from "node:timers/promises";
-import type { Change, LedgerSnapshot } from "../reservations/reservation.ts";
-import { Shared } from "../reservations/shared.ts";
-import { changesOf, decodeChanges, encodeChanges, type StoredChange } from "./changes.ts";
+import { changesOf } from "../reservations/image.ts";
+import type { Change, LedgerImage } from "../reservations/reservation.ts";
+import { decodeChanges, encodeChanges, type KnownPools, type StoredChange } from "./changes.ts";
 import { type DiskFile, discard } from "./disk.ts";
 import { asciiJson, bodyOf, encodeRecord, FILE_HEADER_BYTES, fileHeader, scanRecords } from "./format.ts";
 
@@ -23,7 +23,7 @@ export interface SnapshotEnd {
 /** Writes a snapshot in slices, between which other work goes on. Returns its length in bytes. */
 export async function writeSnapshot(
   file: DiskFile,
-  content: LedgerSnapshot,
+  content: LedgerImage,
   end: Omit<SnapshotEnd, "records">,
 ): Promise<number> {
   let position = 0;
@@ -55,12 +55,12 @@ export function readSnapshot(
   const { records, tail } = scanRecords(bytes);
   let whole = tail === "clean" && records[0]?.offset === FILE_HEADER_BYTES;
   let end: SnapshotEnd | undefined;
-  const shared = new Shared();
+  const pools: KnownPools = new Map();
   for (const [index, record] of records.entries()) {
     whole &&= record.sequence === index + 1 && end === undefined;
     const body = bodyOf(bytes, record);
     try {
-      if (record.type === "c") apply(decodeChanges(body, shared));
+      if (record.type === "c") apply(decodeChanges(body, pools));
       else end = JSON.parse(body) as SnapshotEnd;
     } catch {
       whole = false;

@@ -1,6 +1,7 @@
 /** A node's reservations on disk: opening, committing, closing. */
 import { Low } from "lowdb";
 import type { Log } from "../observe/log.ts";
+import { toSnapshot } from "../reservations/image.ts";
 import { Ledger } from "../reservations/ledger.ts";
 import type { LedgerSnapshot } from "../reservations/reservation.ts";
 import { fail, ok, type Result } from "../result.ts";
@@ -200,7 +201,7 @@ export class Store<L extends Journaled> {
   async #export(): Promise<Result<void, StoreProblem>> {
     if (this.#adapter.writer.state.damaged) return fail(damagedProblem(this.#context));
     const mark = (checksum: number): Promise<void> => this.#adapter.markExported(checksum);
-    return settle(exportLegacyFile(this.#context.disk, this.#context.files, this.ledger.snapshot(), mark));
+    return settle(exportLegacyFile(this.#context.disk, this.#context.files, toSnapshot(this.ledger.image()), mark));
   }
 
   #obstacles(): StoreProblem[] {

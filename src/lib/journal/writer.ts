@@ -5,9 +5,9 @@
  * the next one is made beside the work; when enough has been written, going on to it also takes a snapshot. A journal whose
  * write or sync failed is never written again: the next append begins a generation and waits for its snapshot too.
  */
-import type { LedgerSnapshot } from "../reservations/reservation.ts";
+import type { LedgerImage } from "../reservations/reservation.ts";
 import { removeOldGenerations, type StoreState, saveSnapshot } from "./_generations.ts";
-import { encodeChanges, releaseBytes, type StoredChange } from "./changes.ts";
+import { encodeChanges, RELEASE_BYTES, type StoredChange } from "./changes.ts";
 import type { StoreContext } from "./context.ts";
 import { encodeRecord } from "./format.ts";
 import { JournalFile } from "./journal_file.ts";
@@ -18,8 +18,8 @@ import type { Recovery } from "./recovery.ts";
 export class StoreWriter {
   readonly #context: StoreContext;
   #state: StoreState;
-  /** Bytes that records would have which release all that is reserved, one by one. */
-  #releases = 0;
+  /** How many reservations there are. */
+  #held: number;
   /** Undefined after a failure. */
   #journal: JournalFile | undefined;
   #generation: number;
@@ -40,13 +40,13 @@ export class StoreWriter {
   private constructor(
     context: StoreContext,
     state: StoreState,
-    content: LedgerSnapshot,
+    content: LedgerImage,
     generation: number,
     bytes: { readonly snapshot: number; readonly journals: number },
   ) {
     this.#context = context;
     this.#state = state;
-    for (const reservation of content.reservations) this.#releases += releaseBytes(reservation);
+    this.#held = content.entries.reduce((held, entry) => (entry === undefined ? held : held + 1), 0);
     this.#generation = generation;
     this.#bytesBefore = bytes.journals;
     this.#snapshotBytes = bytes.snapshot;
@@ -57,7 +57,7 @@ export class StoreWriter {
    * Goes on with the files that were read, or with new ones where that fails: what was read is on the disk then, even if
    * the process that wrote it ended before its sync. Throws StoreFailure.
    */
-  static async resume(context: StoreContext, found: Recovery<unknown>, content: LedgerSnapshot): Promise<StoreWriter> {
+  static async resume(context: StoreContext, found: Recovery<unknown>, content: LedgerImage): Promise<StoreWriter> {
     const { journal, next } = found;
     const bytes = { snapshot: found.snapshotBytes, journals: found.journalBytes };
     const generation = journal?.generation ?? Math.max(0, ...found.listing.snapshots);
@@ -88,7 +88,7 @@ export class StoreWriter {
   static async begin(
     context: StoreContext,
     generation: number,
-    content: LedgerSnapshot,
+    content: LedgerImage,
     state: StoreState,
   ): Promise<StoreWriter> {
     const writer = new StoreWriter(context, state, content, generation, { snapshot: 0, journals: 0 });
@@ -144,7 +144,7 @@ export class StoreWriter {
    *
    * @throws StoreFailure when they are not, and must be taken back.
    */
-  async append(changes: readonly StoredChange[], image: () => LedgerSnapshot, rebuilt = false): Promise<void> {
+  async append(changes: readonly StoredChange[], image: () => LedgerImage, rebuilt = false): Promise<void> {
     const state = this.#stateAfter(changes, rebuilt);
     const record = encodeRecord(state.sequence, "c", encodeChanges(changes));
     if (this.#journal === undefined || rebuilt) await this.#renew(record, image(), state);
@@ -152,8 +152,8 @@ export class StoreWriter {
     else await this.#write(record);
     this.#state = state;
     for (const change of changes) {
-      if (change.type === "reserve") this.#releases += releaseBytes(change.reservation);
-      else if (change.type === "release") this.#releases -= releaseBytes(change.reservation);
+      if (change.type === "reserve") this.#held++;
+      else if (change.type === "release") this.#held--;
     }
     this.#upkeep();
   }
@@ -176,7 +176,7 @@ export class StoreWriter {
   }
 
   get #reserve(): number {
-    return this.#context.sizes.reserve + this.#releases;
+    return this.#context.sizes.reserve + this.#held * RELEASE_BYTES;
   }
 
   get #capacity(): number {
@@ -229,7 +229,7 @@ export class StoreWriter {
   }
 
   /** Goes on to the next journal, and sums up what was before in a snapshot beside the work. */
-  async #rotate(record: Buffer, image: LedgerSnapshot, state: StoreState): Promise<void> {
+  async #rotate(record: Buffer, image: LedgerImage, state: StoreState): Promise<void> {
     await this.#goOn(record.length);
     await this.#write(record);
     const summedUp = this.#bytesBefore;
@@ -256,7 +256,7 @@ export class StoreWriter {
    * Begins a generation that nothing before it is needed for, and waits until it is complete. The record comes last: what
    * was before it may not be on the disk otherwise. It is written nevertheless, so that the journals stay without a gap.
    */
-  async #renew(record: Buffer, image: LedgerSnapshot, state: StoreState): Promise<void> {
+  async #renew(record: Buffer, image: LedgerImage, state: StoreState): Promise<void> {
     await this.#snapshotting;
     const generation = this.#generation;
     await this.#goOn(record.length);

@@ -5,6 +5,7 @@ import type { KubeError } from "../kube/error.ts";
 import { keyOf, nameOf } from "../kube/object.ts";
 import type { Exposition } from "../observe/exposition.ts";
 import type { Log } from "../observe/log.ts";
+import { identityOf, toEntry } from "../reservations/entry.ts";
 import type { Page } from "../reservations/ledger.ts";
 import type { PodOwner, Reservation } from "../reservations/reservation.ts";
 import type { Result } from "../result.ts";
@@ -45,11 +46,17 @@ const NAMED = 50;
 
 type OfPod = Reservation & { readonly owner: PodOwner };
 
+/** A reservation whose pod was missing. */
+interface Missed {
+  readonly reservation: OfPod;
+  readonly rounds: number;
+}
+
 /** Looks for stale reservations, round after round. */
 export class StaleCleaner {
   readonly #options: StaleCleanerOptions;
-  /** In how many rounds in a row the pod was missing. A reservation that was made anew is another object. */
-  #missed = new Map<Reservation, number>();
+  /** By identity: in how many rounds in a row the pod was missing. A reservation that was made anew is another one. */
+  #missed = new Map<string, Missed>();
   #isRefused = false;
   #released = 0;
 
@@ -77,20 +84,20 @@ export class StaleCleaner {
     if (!this.#options.pods.isKnown) return;
     const suspects = await this.#findSuspects();
     const before = this.#missed;
-    const missed = new Map<Reservation, number>();
+    const missed = new Map<string, Missed>();
     const answers = await this.#askAll(suspects.keys(), signal);
     for (const [key, reservations] of suspects) {
       const answer = answers.get(key);
       for (const reservation of reservations) {
-        const rounds = before.get(reservation) ?? 0;
+        const identity = identityOf(toEntry(reservation));
+        const rounds = before.get(identity)?.rounds ?? 0;
         if (answer === undefined) {
-          if (rounds > 0) missed.set(reservation, rounds);
-        } else if (!this.#isFor(answer.pod, reservation)) missed.set(reservation, rounds + 1);
+          if (rounds > 0) missed.set(identity, { reservation, rounds });
+        } else if (!this.#isFor(answer.pod, reservation)) missed.set(identity, { reservation, rounds: rounds + 1 });
       }
     }
     this.#missed = missed;
-    if (!signal.aborted)
-      await this.#release([...missed].filter(([, rounds]) => rounds >= ROUNDS).map(([each]) => each));
+    if (!signal.aborted) await this.#release(Array.from(missed.values()).filter(({ rounds }) => rounds >= ROUNDS));
   }
 
   /** Reservations whose pod is not among those known, by the pod's key. */
@@ -158,12 +165,13 @@ export class StaleCleaner {
     this.#isRefused = error !== undefined;
   }
 
-  async #release(due: readonly Reservation[]): Promise<void> {
+  async #release(missed: readonly Missed[]): Promise<void> {
+    const due = missed.map(({ reservation }) => reservation);
     const { store, log } = this.#options;
     const gone: Reservation[] = [];
     for (let from = 0; from < due.length; from += GROUP) {
       // Its pod may have shown up, and others may have released it or made it anew, while questions were under way.
-      const group = due.slice(from, from + GROUP).filter((each) => isOfPod(each) && !this.#isKnown(each));
+      const group = due.slice(from, from + GROUP).filter((each) => !this.#isKnown(each));
       const released = group.filter((each) => store.ledger.release([each]) > 0);
       const committed = await store.commit();
       if (!committed.ok) {
@@ -173,7 +181,7 @@ export class StaleCleaner {
       gone.push(...released);
     }
     if (gone.length === 0) return;
-    for (const reservation of gone) this.#missed.delete(reservation);
+    for (const reservation of gone) this.#missed.delete(identityOf(toEntry(reservation)));
     this.#released += gone.length;
     const named = log.enabled(2) ? { pods: namesOf(gone) } : {};
     log.info("Released what pods held that are gone", { reservations: gone.length, ...named });

@@ -1,9 +1,8 @@
 /** The reservations with the indexes that requests need: by attachment and by pod. No request looks at all of them. */
-import { sameAddress } from "../ip/address.ts";
+import { PlaceIndex } from "./_place_index.ts";
+import { containerOf, type Entry, identityOf, isHeldBy, podOf, toReservation } from "./entry.ts";
+import { escapeField } from "./fields.ts";
 import type { Attachment, Reservation } from "./reservation.ts";
-
-/** Where a reservation is kept; one number or several, since nearly every container and pod has one. */
-type Slots = number | number[];
 
 /** A page of reservations. One that lives while all pages are read is in exactly one of them. */
 export interface Page {
@@ -12,63 +11,86 @@ export interface Page {
   readonly next: number | undefined;
 }
 
-/** A mutable set of reservations. */
+/**
+ * A mutable set of reservations, packed. One stays at its place while it lives, so that pages of a listing neither repeat nor
+ * miss it, and that it can be released by its place.
+ */
 export class Records {
-  /** A reservation stays at its place while it lives, so that pages of a listing neither repeat nor miss it. */
-  readonly #slots: (Reservation | undefined)[] = [];
-  readonly #free: number[] = [];
-  readonly #byContainer = new Map<string, Slots>();
-  /** By the pod's uid: what was rebuilt for it without a container id. */
-  readonly #unadopted = new Map<string, Slots>();
+  readonly #entries: (Entry | undefined)[] = [];
+  #size = 0;
+  /** Places that were left, the last one last. Those that were taken by number since are in it too. */
+  readonly #left: number[] = [];
+  /** By the container id; what was rebuilt without one, by the pod's uid. */
+  readonly #byHolder = new PlaceIndex();
   /** By the pod's uid: all that is kept for it. Made when it is first asked for: many nodes never do. */
-  #byPod: Map<string, Slots> | undefined;
+  #byPod: PlaceIndex | undefined;
 
   /** How many reservations there are. */
   get size(): number {
-    return this.#slots.length - this.#free.length;
+    return this.#size;
   }
 
-  /** Puts the reservation in, in place of one that equals it. Returns whether there was none. */
-  put(reservation: Reservation): boolean {
-    const uid = podUID(reservation);
-    const { index, key } = this.#indexOf(reservation, uid);
-    const slots = index.get(key);
-    const place = this.#find(slots, reservation);
-    const slot = place ?? this.#free.pop() ?? this.#slots.length;
-    this.#slots[slot] = reservation;
-    if (place !== undefined) return false;
-    index.set(key, joined(slots, slot));
-    if (uid !== "") this.#byPod?.set(uid, joined(this.#byPod.get(uid), slot));
-    return true;
+  /** Where the next reservation is to be put. */
+  vacancy(): number {
+    for (let place = this.#left.at(-1); place !== undefined; place = this.#left.at(-1)) {
+      if (this.#entries[place] === undefined) return place;
+      this.#left.pop();
+    }
+    return this.#entries.length;
   }
 
-  /** Takes out the reservation that equals the given one. Returns what was taken out; undefined when there is none. */
-  remove(reservation: Reservation): Reservation | undefined {
-    const uid = podUID(reservation);
-    const { index, key } = this.#indexOf(reservation, uid);
-    const slot = this.#find(index.get(key), reservation);
-    if (slot === undefined) return undefined;
-    const kept = this.#slots[slot];
-    this.#slots[slot] = undefined;
-    this.#free.push(slot);
-    drop(index, key, slot);
-    if (uid !== "" && this.#byPod !== undefined) drop(this.#byPod, uid, slot);
-    return kept;
+  /** Puts an entry at a place where none is. */
+  put(place: number, entry: Entry): void {
+    for (let between = this.#entries.length; between < place; between++) {
+      this.#entries.push(undefined);
+      this.#left.push(between);
+    }
+    if (this.#left.at(-1) === place) this.#left.pop();
+    this.#entries[place] = entry;
+    this.#size++;
+    this.#byHolder.add(holderOf(entry), place);
+    if (this.#byPod !== undefined) addPod(this.#byPod, entry, place);
+  }
+
+  /** Takes out what is at the place. Returns undefined when there is nothing. */
+  remove(place: number): Entry | undefined {
+    const entry = this.#entries[place];
+    if (entry === undefined) return undefined;
+    this.#entries[place] = undefined;
+    this.#left.push(place);
+    this.#size--;
+    this.#byHolder.delete(holderOf(entry), place);
+    this.#byPod?.delete(podOf(entry), place);
+    return entry;
+  }
+
+  /** Where the entry is that equals the given one. */
+  placeOf(wanted: Entry): number | undefined {
+    const identity = identityOf(wanted);
+    return this.#byHolder.at(holderOf(wanted)).find((place) => {
+      const entry = this.#entries[place];
+      return entry !== undefined && identityOf(entry) === identity;
+    });
   }
 
   /** What the attachment holds. */
-  ofAttachment({ containerID, ifname }: Attachment): Reservation[] {
-    return this.ofContainer(containerID).filter((reservation) => reservation.ifname === ifname);
+  ofAttachment(attachment: Attachment): Reservation[] {
+    const places = this.#byHolder.at(escapeField(attachment.containerID));
+    return this.#select(places, (entry) => isHeldBy(entry, attachment));
   }
 
   /** What the container holds. */
   ofContainer(containerID: string): Reservation[] {
-    return this.#at(this.#byContainer.get(containerID));
+    const container = escapeField(containerID);
+    return this.#select(this.#byHolder.at(container), (entry) => containerOf(entry) === container);
   }
 
   /** What was rebuilt for the pod's interface without a container id. Nothing for an empty uid. */
   unadopted(uid: string, ifname: string): Reservation[] {
-    return this.#at(this.#unadopted.get(uid)).filter((reservation) => reservation.ifname === ifname);
+    if (uid === "") return [];
+    const pod = escapeField(uid);
+    const rebuilt = { containerID: "", ifname };
+    return this.#select(this.#byHolder.at(pod), (entry) => isHeldBy(entry, rebuilt) && podOf(entry) === pod);
   }
 
   /**
@@ -76,99 +98,64 @@ export class Records {
    * looks at all reservations.
    */
   ofPod(uid: string, ifname?: string): Reservation[] {
+    if (uid === "") return [];
+    const pod = escapeField(uid);
     this.#byPod ??= this.#indexByPod();
-    const all = this.#at(this.#byPod.get(uid));
+    const all = this.#select(this.#byPod.at(pod), (entry) => podOf(entry) === pod);
     return ifname === undefined ? all : all.filter((reservation) => reservation.ifname === ifname);
   }
 
-  /** All of them. */
-  values(): Reservation[] {
-    return this.#slots.filter((reservation) => reservation !== undefined);
+  /** All of them, packed, by their places. */
+  entries(): readonly (Entry | undefined)[] {
+    return this.#entries;
+  }
+
+  /** Those that pass. Looks at all of them. */
+  where(passes: (entry: Entry) => boolean): Reservation[] {
+    return this.#select(this.#entries.keys(), passes);
   }
 
   /** Up to `limit` reservations that pass, from place `from` on, and the place to go on from; undefined at the end. */
   page(from: number, limit: number, passes: (reservation: Reservation) => boolean): Page {
     const reservations: Reservation[] = [];
-    for (let slot = from; slot < this.#slots.length; slot++) {
-      const reservation = this.#slots[slot];
+    for (let place = from; place < this.#entries.length; place++) {
+      const entry = this.#entries[place];
+      const reservation = entry && toReservation(entry);
       if (reservation === undefined || !passes(reservation)) continue;
-      if (reservations.length === limit) return { reservations, next: slot };
+      if (reservations.length === limit) return { reservations, next: place };
       reservations.push(reservation);
     }
     return { reservations, next: undefined };
   }
 
-  #indexByPod(): Map<string, Slots> {
-    const index = new Map<string, Slots>();
-    for (const [slot, reservation] of this.#slots.entries()) {
-      const uid = reservation === undefined ? "" : podUID(reservation);
-      if (uid !== "") index.set(uid, joined(index.get(uid), slot));
-    }
+  #indexByPod(): PlaceIndex {
+    const index = new PlaceIndex();
+    for (const [place, entry] of this.#entries.entries()) if (entry !== undefined) addPod(index, entry, place);
     return index;
   }
 
-  /** Where a reservation is found. Rebuilt ones all have the container id "": they are found by their pod, if that is known. */
-  #indexOf({ containerID }: Reservation, uid: string): { readonly index: Map<string, Slots>; readonly key: string } {
-    if (containerID === "" && uid !== "") return { index: this.#unadopted, key: uid };
-    return { index: this.#byContainer, key: containerID };
-  }
-
-  #find(slots: Slots | undefined, reservation: Reservation): number | undefined {
-    return each(slots).find((slot) => {
-      const kept = this.#slots[slot];
-      return kept !== undefined && sameReservation(kept, reservation);
-    });
-  }
-
-  #at(slots: Slots | undefined): Reservation[] {
+  #select(places: Iterable<number>, passes: (entry: Entry) => boolean): Reservation[] {
     const found: Reservation[] = [];
-    for (const slot of each(slots)) {
-      const reservation = this.#slots[slot];
-      if (reservation !== undefined) found.push(reservation);
+    for (const place of places) {
+      const entry = this.#entries[place];
+      if (entry !== undefined && passes(entry)) found.push(toReservation(entry));
     }
     return found;
   }
 }
 
-/** Whether both are the same reservation, of the same pool object, pod and time. */
-function sameReservation(a: Reservation, b: Reservation): boolean {
-  return (
-    a === b ||
-    (a.containerID === b.containerID &&
-      a.ifname === b.ifname &&
-      a.createdAt === b.createdAt &&
-      a.pool.name === b.pool.name &&
-      a.pool.kind === b.pool.kind &&
-      a.pool.uid === b.pool.uid &&
-      podUID(a) === podUID(b) &&
-      a.addresses.length === b.addresses.length &&
-      a.addresses.every((address, i) => {
-        const other = b.addresses[i];
-        return other !== undefined && sameAddress(address, other);
-      }))
-  );
+/** What is rebuilt may have no container id: then it is found by its pod, if that is known. */
+function holderOf(entry: Entry): string {
+  return containerOf(entry) || podOf(entry);
+}
+
+/** Those without a known pod are many, and nobody looks for them by it. */
+function addPod(index: PlaceIndex, entry: Entry, place: number): void {
+  const pod = podOf(entry);
+  if (pod !== "") index.add(pod, place);
 }
 
 /** The uid of the pod that the reservation is for; "" when it is not known. */
 export function podUID({ owner }: Pick<Reservation, "owner">): string {
   return owner.type === "pod" ? owner.uid : "";
-}
-
-function each(slots: Slots | undefined): readonly number[] {
-  if (slots === undefined) return [];
-  return typeof slots === "number" ? [slots] : slots;
-}
-
-function joined(slots: Slots | undefined, slot: number): Slots {
-  if (slots === undefined) return slot;
-  if (typeof slots === "number") return [slots, slot];
-  slots.push(slot);
-  return slots;
-}
-
-function drop(index: Map<string, Slots>, key: string, slot: number): void {
-  const left = each(index.get(key)).filter((other) => other !== slot);
-  const [only] = left;
-  if (only === undefined) index.delete(key);
-  else index.set(key, left.length === 1 ? only : left);
 }

@@ -3,7 +3,8 @@ import type { PoolKind } from "../api/types.ts";
 import type { Address } from "../ip/address.ts";
 import { Occupancy } from "./_occupancy.ts";
 import { Records } from "./_records.ts";
-import type { Change, LedgerSnapshot, PoolID, PoolRecord, Reservation } from "./reservation.ts";
+import { addressesOf, type Entry } from "./entry.ts";
+import type { Change, LedgerImage, PoolID, PoolRecord, Reservation } from "./reservation.ts";
 
 /** A pool as requests name it; the uid does not matter to who holds what. */
 export type PoolName = Pick<PoolID, "kind" | "name">;
@@ -20,23 +21,14 @@ export class State {
   readonly records = new Records();
   readonly #occupancies: Record<PoolKind, Map<string, Occupancy>> = { IPPool: new Map(), CIDRPool: new Map() };
 
-  /** Fills an empty state. */
-  load(snapshot: LedgerSnapshot): void {
-    for (const reservation of snapshot.reservations) this.#put(reservation);
-    for (const { pool, cursor, config } of snapshot.pools) {
-      this.#setCursor(pool, cursor);
-      this.#setConfig(pool, config);
-    }
-  }
-
-  /** The whole content. The reservations in it are shared, not copied. */
-  snapshot(): LedgerSnapshot {
+  /** The whole content as it is now. */
+  image(): LedgerImage {
     const pools: PoolRecord[] = [];
     for (const { pool, cursor, config } of this.#allOccupancies()) {
       if (cursor === undefined && config === undefined) continue;
       pools.push({ pool, ...(cursor !== undefined && { cursor }), ...(config !== undefined && { config }) });
     }
-    return { reservations: this.records.values(), pools };
+    return { entries: this.records.entries().slice(), pools };
   }
 
   /** The use of the pools of that kind and name, whatever their uid. */
@@ -50,17 +42,21 @@ export class State {
     return occupancy;
   }
 
-  /** Does a step. One that is done already changes nothing. Returns the reservation that the step put in or took out. */
-  redo(change: Change): Reservation | undefined {
+  /** Does a step. One that is done already changes nothing. */
+  redo(change: Change): void {
     switch (change.type) {
       case "reserve":
-        return this.#put(change.reservation);
+        this.#put(change.place, change.entry);
+        break;
       case "release":
-        return this.#remove(change.reservation);
+        this.#remove(change.place);
+        break;
       case "cursor":
-        return this.#setCursor(change.pool, change.address);
+        this.#setCursor(change.pool, change.address);
+        break;
       case "config":
-        return this.#setConfig(change.pool, change.config);
+        this.#setConfig(change.pool, change.config);
+        break;
     }
   }
 
@@ -68,10 +64,10 @@ export class State {
   takeBack(change: Change): void {
     switch (change.type) {
       case "reserve":
-        this.#remove(change.reservation);
+        this.#remove(change.place);
         break;
       case "release":
-        this.#put(change.reservation);
+        if (change.before !== undefined) this.#put(change.place, change.before);
         break;
       case "cursor":
         this.#setCursor(change.pool, change.before);
@@ -86,7 +82,7 @@ export class State {
   conflicts(): readonly Conflict[] {
     if (!this.#allOccupancies().some(({ hasConflicts }) => hasConflicts)) return [];
     const found = new Map<string, { pool: PoolName; address: Address; reservations: Reservation[] }>();
-    for (const reservation of this.records.values()) {
+    for (const reservation of this.records.where(() => true)) {
       const { pool } = reservation;
       const occupancy = this.occupancyOf(pool);
       for (const address of reservation.addresses.filter((each) => occupancy.isInConflict(each))) {
@@ -103,29 +99,28 @@ export class State {
     return [...this.#occupancies.IPPool.values(), ...this.#occupancies.CIDRPool.values()];
   }
 
-  #put(reservation: Reservation): Reservation {
-    if (this.records.put(reservation)) {
-      const occupancy = this.occupancyOf(reservation.pool);
-      for (const address of reservation.addresses) occupancy.claim(address);
-    }
-    return reservation;
+  /** Where records were lost, something may stand at the place still: it was released, or the place would not be another's. */
+  #put(place: number, entry: Entry): void {
+    this.#remove(place);
+    this.records.put(place, entry);
+    const occupancy = this.occupancyOf(entry.pool);
+    for (const address of addressesOf(entry)) occupancy.claim(address);
   }
 
-  #remove(reservation: Reservation): Reservation | undefined {
-    const removed = this.records.remove(reservation);
-    if (removed === undefined) return undefined;
+  #remove(place: number): void {
+    const removed = this.records.remove(place);
+    if (removed === undefined) return;
     const occupancy = this.occupancyOf(removed.pool);
-    for (const address of removed.addresses) occupancy.unclaim(address);
-    return removed;
+    for (const address of addressesOf(removed)) occupancy.unclaim(address);
   }
 
-  #setCursor(pool: PoolID, cursor: Address | undefined): undefined {
+  #setCursor(pool: PoolID, cursor: Address | undefined): void {
     const occupancy = this.occupancyOf(pool);
     occupancy.pool = pool;
     occupancy.cursor = cursor;
   }
 
-  #setConfig(pool: PoolID, config: string | undefined): undefined {
+  #setConfig(pool: PoolID, config: string | undefined): void {
     const occupancy = this.occupancyOf(pool);
     occupancy.pool = pool;
     occupancy.config = config;

@@ -17,10 +17,11 @@ import {
 import type { Page } from "./_records.ts";
 import { restoring } from "./_restore.ts";
 import { type Conflict, type PoolName, State } from "./_state.ts";
+import { attachmentKey, attachmentOf, identityOf, mayBeOf, toEntry } from "./entry.ts";
+import { changesOf, toImage, toSnapshot } from "./image.ts";
 import type { NodePool } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
-import type { Attachment, Change, LedgerSnapshot, Owner, PoolID, Reservation } from "./reservation.ts";
-import { Shared } from "./shared.ts";
+import type { Attachment, Change, LedgerImage, LedgerSnapshot, Owner, PoolID, Reservation } from "./reservation.ts";
 
 export type { Choice } from "./_choose.ts";
 export type { AllocateRequest } from "./_decide.ts";
@@ -34,6 +35,8 @@ export interface Allocation {
   /** Whether the pool's gateway and routes belong into the answer: not where the address is given as the gateway's own. */
   readonly withGateway: boolean;
   readonly reservation: Reservation;
+  /** The same for the same reservation only. */
+  readonly identity: string;
   /** Whether this request made the reservation: then it is released when the answer cannot be given (R3). */
   readonly isNew: boolean;
 }
@@ -81,13 +84,9 @@ export interface Usage {
   readonly cursor: Address | undefined;
 }
 
-/** What a reservation says of who asked for it. */
-type CallerOf = Pick<Reservation, "containerID" | "ifname" | "owner" | "network" | "deviceID">;
-
 /** All reservations of a node, and how far round-robin has come in each pool. */
 export class Ledger {
   readonly #state = new State();
-  readonly #shared = new Shared();
   #changes: Change[] = [];
   /** While a rebuild goes on: the attachments that were deleted since it began. */
   #deleted: Set<string> | undefined;
@@ -95,7 +94,7 @@ export class Ledger {
   /** A ledger with a store's content, and what the store has in conflict. */
   static load(snapshot: LedgerSnapshot): { readonly ledger: Ledger; readonly conflicts: readonly Conflict[] } {
     const ledger = new Ledger();
-    ledger.#state.load(snapshot);
+    ledger.apply(changesOf(toImage(snapshot)));
     return { ledger, conflicts: ledger.conflicts() };
   }
 
@@ -123,7 +122,7 @@ export class Ledger {
       }
       holdings.push(holding);
     }
-    for (const reservation of new Set(holdings.flatMap(({ adoptable }) => adoptable))) {
+    for (const reservation of holdings.flatMap(({ adoptable }) => adoptable)) {
       this.#adopt(reservation, { ...reservation, ...attachment, owner });
     }
     return ok(undefined);
@@ -148,15 +147,9 @@ export class Ledger {
    */
   collectGarbage({ network, valid }: CollectGarbageRequest): number {
     if (network === "") return 0;
-    const alive = new Map<string, string[]>();
-    for (const { containerID, ifname } of valid) {
-      const ifnames = alive.get(containerID);
-      if (ifnames === undefined) alive.set(containerID, [ifname]);
-      else ifnames.push(ifname);
-    }
-    const isGarbage = ({ containerID, ifname, network: name }: Reservation): boolean =>
-      name === network && containerID !== "" && alive.get(containerID)?.includes(ifname) !== true;
-    return this.release(this.#state.records.values().filter(isGarbage));
+    const alive = new Set(Array.from(valid, attachmentKey));
+    const suspects = this.#state.records.where((entry) => mayBeOf(entry, network) && !alive.has(attachmentOf(entry)));
+    return this.release(suspects.filter((each) => each.network === network && each.containerID !== ""));
   }
 
   /** A rebuild begins: until it ends, a DEL also keeps what it deletes from being restored (R3). */
@@ -177,15 +170,15 @@ export class Ledger {
     if (this.#deleted?.has(attachmentText(found))) return false;
     const { isKnown, replaces } = restoring(this.#state.records, found);
     if (isKnown) return false;
-    if (replaces === undefined) this.#do({ type: "reserve", reservation: found });
-    else this.#adopt(replaces, found);
+    if (replaces !== undefined) this.#release(replaces);
+    this.#reserve(found);
     return true;
   }
 
   /** Frees these reservations, so far as they still stand as they are given. Returns the number freed. */
   release(reservations: Iterable<Reservation>): number {
     let released = 0;
-    for (const reservation of reservations) if (this.#do({ type: "release", reservation })) released++;
+    for (const reservation of reservations) if (this.#release(reservation)) released++;
     return released;
   }
 
@@ -236,70 +229,74 @@ export class Ledger {
     for (const change of changes.toReversed()) this.#state.takeBack(change);
   }
 
-  /** The whole content, for the store. The reservations in it are shared, not copied. */
+  /** The whole content, as the store keeps it. What is in it never changes. */
+  image(): LedgerImage {
+    return this.#state.image();
+  }
+
+  /** The whole content, for whoever looks into it. */
   snapshot(): LedgerSnapshot {
-    return this.#state.snapshot();
+    return toSnapshot(this.image());
   }
 
   #carryOut(decision: Decision, request: AllocateRequest): Allocation[] {
     const { pool } = decision;
     const { attachment, owner, network, deviceID, choice } = request;
     const isNew = decision.type === "reserve";
-    const caller = this.#sharing({ ...attachment, owner, network, deviceID });
+    const caller = { ...attachment, owner, network, deviceID };
     const reservation = isNew
-      ? this.#reserve(decision, caller, request.now)
+      ? this.#give(decision, request)
       : decision.type === "adopt"
         ? this.#adopt(decision.reservation, { ...decision.reservation, ...caller })
         : decision.reservation;
     const withGateway = choice.type !== "gateway" && reservation.how !== "gateway";
-    return reservation.addresses.map((address) => ({ pool, address, withGateway, reservation, isNew }));
+    const identity = identityOf(toEntry(reservation));
+    return reservation.addresses.map((address) => ({ pool, address, withGateway, reservation, identity, isNew }));
   }
 
-  #reserve(decision: Extract<Decision, { type: "reserve" }>, caller: CallerOf, now: number): Reservation {
+  #give(decision: Extract<Decision, { type: "reserve" }>, request: AllocateRequest): Reservation {
     const { pool, address, how, takenFrom } = decision;
+    const { attachment, owner, network, deviceID, now } = request;
     const { cursor, config } = this.#state.occupancyOf(pool.id);
-    if (takenFrom !== undefined) this.#do({ type: "release", reservation: takenFrom });
+    if (takenFrom !== undefined) this.#release(takenFrom);
     if (config !== pool.config)
       this.#do({ type: "config", pool: pool.id, config: pool.config, ...(config !== undefined && { before: config }) });
     if (how === "dynamic")
       this.#do({ type: "cursor", pool: pool.id, address, ...(cursor !== undefined && { before: cursor }) });
-    const createdAt = new Date(now).toISOString();
-    const { containerID, ifname, owner, network, deviceID } = caller;
-    const reservation: Reservation = {
-      containerID,
-      ifname,
+    return this.#reserve({
+      containerID: attachment.containerID,
+      ifname: attachment.ifname,
       pool: pool.id,
       addresses: [address],
       owner,
       network,
       deviceID,
       how,
-      createdAt,
-    };
-    return this.#do({ type: "reserve", reservation }) ?? reservation;
-  }
-
-  /** The same, with one copy of the texts that many callers have in common. */
-  #sharing({ containerID, ifname, owner, network, deviceID }: CallerOf): CallerOf {
-    return {
-      containerID,
-      ifname: this.#shared.text(ifname),
-      owner: owner.type === "pod" ? { ...owner, namespace: this.#shared.text(owner.namespace) } : owner,
-      network: this.#shared.text(network),
-      deviceID,
-    };
+      createdAt: new Date(now).toISOString(),
+    });
   }
 
   #adopt(rebuilt: Reservation, adopted: Reservation): Reservation {
-    this.#do({ type: "release", reservation: rebuilt });
-    return this.#do({ type: "reserve", reservation: adopted }) ?? adopted;
+    return this.#release(rebuilt) ? this.#reserve(adopted) : adopted;
   }
 
-  /** Does a step and records it. Returns the reservation concerned; undefined when there is none. */
-  #do(change: Change): Reservation | undefined {
-    const reservation = this.#state.redo(change);
-    if (change.type === "cursor" || change.type === "config") this.#changes.push(change);
-    else if (reservation !== undefined) this.#changes.push({ type: change.type, reservation });
+  #reserve(reservation: Reservation): Reservation {
+    this.#do({ type: "reserve", place: this.#state.records.vacancy(), entry: toEntry(reservation) });
     return reservation;
+  }
+
+  /** Returns whether it was there. */
+  #release(reservation: Reservation): boolean {
+    const before = toEntry(reservation);
+    const place = this.#state.records.placeOf(before);
+    if (place === undefined) return false;
+    this.#do({ type: "release", place, before });
+    return true;
+  }
+
+  /** Does a step and records it. */
+  #do(change: Change): void {
+    this.#state.redo(change);
+    this.#changes.push(change);
   }
 }

@@ -1,6 +1,7 @@
 /** What the daemon remembers of the addresses in use on its node, and the changes that it makes to it. Pure data. */
 import type { PoolKind } from "../api/types.ts";
 import type { Address } from "../ip/address.ts";
+import type { Entry } from "./entry.ts";
 
 /** Which pool object an address came from. `uid` is "" where it is not known (imported, standalone). */
 export interface PoolID {
@@ -48,11 +49,12 @@ export interface Reservation extends Attachment {
 
 /**
  * One step of a transaction. Applying the steps of all transactions in order gives the state; taking them back in reverse
- * order gives the state before. `before` is what undoing needs.
+ * order gives the state before. `before` is what undoing needs. A reservation has a place of its own, a small number, while it
+ * lives: whatever stands at a place is released by its number.
  */
 export type Change =
-  | { readonly type: "reserve"; readonly reservation: Reservation }
-  | { readonly type: "release"; readonly reservation: Reservation }
+  | { readonly type: "reserve"; readonly place: number; readonly entry: Entry }
+  | { readonly type: "release"; readonly place: number; readonly before?: Entry }
   /** The pool's round-robin position: the address given last, dynamically. */
   | { readonly type: "cursor"; readonly pool: PoolID; readonly address: Address; readonly before?: Address }
   /** The pool's configuration as the original's store keeps it (JSON text), for export. */
@@ -68,5 +70,11 @@ export interface PoolRecord {
 /** The whole content of a store. */
 export interface LedgerSnapshot {
   readonly reservations: readonly Reservation[];
+  readonly pools: readonly PoolRecord[];
+}
+
+/** The whole content of a store as it is kept: the entries by their places. */
+export interface LedgerImage {
+  readonly entries: readonly (Entry | undefined)[];
   readonly pools: readonly PoolRecord[];
 }

@@ -3,7 +3,6 @@ import type { PoolKind } from "../../api/types.ts";
 import { formatAddress } from "../../ip/address.ts";
 import type { Allocation, Ledger } from "../../reservations/ledger.ts";
 import type { NodePool } from "../../reservations/pool.ts";
-import type { Reservation } from "../../reservations/reservation.ts";
 import { fail, ok, type Result } from "../../result.ts";
 import {
   type AllocateRequest,
@@ -130,8 +129,8 @@ export class IpamService {
   }
 
   /** Releases what was reserved for callers that have gone (R3); their DEL may have come before the ADD was begun. */
-  async #takeBack(reservations: readonly Reservation[]): Promise<void> {
-    if (this.#store.ledger.release(reservations) > 0) await this.#store.commit();
+  async #takeBack(allocations: readonly Allocation[]): Promise<void> {
+    if (this.#store.ledger.release(allocations.map(({ reservation }) => reservation)) > 0) await this.#store.commit();
   }
 }
 
