@@ -1,9 +1,9 @@
 /** Which address a pool gives to a request that holds none there yet. */
 import { type Address, contains, formatAddress, formatCidr, formatRange, sameAddress } from "../ip/address.ts";
 import { nextFree } from "../ip/search.ts";
-import { unassignable } from "../ip/usable.ts";
 import { fail, ok, type Result } from "../result.ts";
 import type { Occupancy } from "./_occupancy.ts";
+import { type AddressRole, describeAddress } from "./address_role.ts";
 import type { NodePool } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
 import type { How, PoolID, Reservation } from "./reservation.ts";
@@ -52,14 +52,14 @@ export function choose(choice: Choice, circumstances: Circumstances): Result<Cho
 /** The address that was asked for by name (R10). It belongs to the pool's network. */
 export function chooseStatic(address: Address, circumstances: Circumstances): Result<Chosen, Refusal> {
   const { pool, allowStaticInOtherBlocks } = circumstances;
-  const { family, value } = address;
-  if (isUnassignable(pool, value)) return fail(unassignableAddress(pool, address));
-  const otherBlock = pool.others.firstOfBlockWith(value);
-  const isGateway = pool.gateway !== undefined && sameAddress(pool.gateway, address);
-  if (otherBlock !== undefined && !isGateway && !allowStaticInOtherBlocks && !isExcluded(pool, value, otherBlock)) {
+  const { otherBlock, roles } = describeAddress(pool, address);
+  const unassignable = unassignableRole(roles);
+  if (unassignable !== undefined) return fail(unassignableAddress(pool, address, unassignable));
+  // The gateway and what is excluded are nobody's to give in turn.
+  if (otherBlock !== undefined && roles.length === 0 && !allowStaticInOtherBlocks) {
     return fail({
       status: "InvalidArgument",
-      message: `${poolText(pool.id)}: ${formatAddress(address)} lies in the block of another node that begins at ${formatAddress({ family, value: otherBlock })}; exclude it from the pool, ask for another address, or start the node daemons with --allow-static-ip-in-other-blocks`,
+      message: `${poolText(pool.id)}: ${formatAddress(address)} lies in the block of another node that begins at ${formatAddress(otherBlock)}; exclude it from the pool, ask for another address, or start the node daemons with --allow-static-ip-in-other-blocks`,
     });
   }
   return take(address, "static", circumstances);
@@ -117,8 +117,10 @@ function chooseIndex(index: number, circumstances: Circumstances): Result<Chosen
       message: `${poolText(pool.id)}: index ${index} is outside this node's block ${blockText(pool)}; indexes go from 0 to ${pool.indexed.last - pool.indexed.first}`,
     });
   }
-  if (isUnassignable(pool, address.value)) return fail(unassignableAddress(pool, address));
-  if (pool.gateway !== undefined && sameAddress(pool.gateway, address)) {
+  const { roles } = describeAddress(pool, address);
+  const unassignable = unassignableRole(roles);
+  if (unassignable !== undefined) return fail(unassignableAddress(pool, address, unassignable));
+  if (roles.includes("gateway")) {
     return fail({
       status: "InvalidArgument",
       message: `${poolText(pool.id)}: index ${index} is the gateway ${formatAddress(address)}; use allocateDefaultGateway for it, or another index`,
@@ -175,21 +177,16 @@ function exhausted(circumstances: Circumstances): Refusal {
   };
 }
 
-function unassignableAddress(pool: NodePool, address: Address): Refusal {
-  const name = address.value === pool.network.first ? "network" : "broadcast";
+/** What makes an address one that no host may have. */
+function unassignableRole(roles: readonly AddressRole[]): AddressRole | undefined {
+  return roles.find((role) => role === "network" || role === "broadcast");
+}
+
+function unassignableAddress(pool: NodePool, address: Address, role: AddressRole): Refusal {
   return {
     status: "InvalidArgument",
-    message: `${poolText(pool.id)}: ${formatAddress(address)} is the ${name} address of ${formatCidr(pool.network)}; ask for another address`,
+    message: `${poolText(pool.id)}: ${formatAddress(address)} is the ${role} address of ${formatCidr(pool.network)}; ask for another address`,
   };
-}
-
-function isUnassignable(pool: NodePool, value: bigint): boolean {
-  return unassignable(pool.network).some(({ first }) => first === value);
-}
-
-/** Whether the pool excludes the address in the block that begins at `blockFirst`: by address, or by index in that block. */
-function isExcluded(pool: NodePool, value: bigint, blockFirst: bigint): boolean {
-  return pool.exclusions.contains(value) || pool.indexExclusions.contains(value - blockFirst);
 }
 
 function isUsable(pool: NodePool, address: Address): boolean {
