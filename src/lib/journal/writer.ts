@@ -7,6 +7,7 @@
  */
 import type { LedgerImage } from "../reservations/reservation.ts";
 import { removeOldGenerations, type StoreState, saveSnapshot } from "./_generations.ts";
+import { makeJournal, NextJournal } from "./_next_journal.ts";
 import { encodeChanges, RELEASE_BYTES, type StoredChange } from "./changes.ts";
 import type { StoreContext } from "./context.ts";
 import { encodeRecord } from "./format.ts";
@@ -23,13 +24,9 @@ export class StoreWriter {
   /** Undefined after a failure. */
   #journal: JournalFile | undefined;
   #generation: number;
-  #next: JournalFile | undefined;
+  readonly #next: NextJournal;
   #failure: StoreProblem | undefined;
-  #shortage: StoreProblem | undefined;
-  /** After a shortage: the room that is left when making the next journal is tried again, unless asked for earlier. */
-  #retryBelow = Number.POSITIVE_INFINITY;
   #snapshotProblem: StoreProblem | undefined;
-  #preparing: Promise<void> | undefined;
   #snapshotting: Promise<void> | undefined;
   /** Bytes of journals that the last snapshot does not hold, those of the present journal not counted. */
   #bytesBefore: number;
@@ -45,6 +42,7 @@ export class StoreWriter {
     bytes: { readonly snapshot: number; readonly journals: number },
   ) {
     this.#context = context;
+    this.#next = new NextJournal(context);
     this.#state = state;
     this.#held = content.entries.reduce((held, entry) => (entry === undefined ? held : held + 1), 0);
     this.#generation = generation;
@@ -69,7 +67,9 @@ export class StoreWriter {
       writer.#journal = await JournalFile.reopen(context.disk, path, journal);
       writer.#bytesBefore -= writer.#journal.length;
       if (next !== undefined) {
-        writer.#next = await JournalFile.reopen(context.disk, context.files.path("journal", next.generation), next);
+        writer.#next.adopt(
+          await JournalFile.reopen(context.disk, context.files.path("journal", next.generation), next),
+        );
       }
     } catch (error) {
       writer.#fail(failure("failed", path, "cannot go on with the journal", error));
@@ -93,7 +93,7 @@ export class StoreWriter {
   ): Promise<StoreWriter> {
     const writer = new StoreWriter(context, state, content, generation, { snapshot: 0, journals: 0 });
     try {
-      writer.#journal = await writer.#create(generation, writer.#capacity);
+      writer.#journal = await makeJournal(context, generation, writer.#capacity);
       await writer.#write(encodeRecord(state.sequence, "c", encodeChanges([])));
       writer.#planSnapshot(await saveSnapshot(context, generation, content, state));
     } catch (error) {
@@ -129,8 +129,8 @@ export class StoreWriter {
 
   /** Why nothing new should be reserved: the room that is left is needed for releases, and no more can be had. */
   get shortage(): StoreProblem | undefined {
-    const room = (this.#journal?.room ?? 0) + (this.#next?.room ?? 0);
-    return room < this.#reserve ? this.#shortage : undefined;
+    const room = (this.#journal?.room ?? 0) + this.#next.room;
+    return room < this.#reserve ? this.#next.shortage : undefined;
   }
 
   /** Why the last snapshot could not be written; nothing is lost by that, but journals pile up. */
@@ -160,19 +160,17 @@ export class StoreWriter {
 
   /** Tries again to make the next journal, after a shortage. */
   retry(): void {
-    this.#retryBelow = Number.POSITIVE_INFINITY;
+    this.#next.retry();
     this.#upkeep();
   }
 
   /** Waits for what goes on beside the work, then closes the files. */
   async close(): Promise<void> {
-    await this.#preparing;
+    await this.#next.close();
     await this.#snapshotting;
-    // All that matters in them was synced.
+    // All that matters in it was synced.
     await this.#journal?.close().catch(() => undefined);
-    await this.#next?.close().catch(() => undefined);
     this.#journal = undefined;
-    this.#next = undefined;
   }
 
   get #reserve(): number {
@@ -206,26 +204,11 @@ export class StoreWriter {
 
   /** Makes the next journal the present one. */
   async #goOn(room: number): Promise<void> {
-    await this.#preparing;
-    let next = this.#next;
-    if (next === undefined || next.room < room) {
-      next = await this.#create(this.#generation + 1, Math.max(this.#capacity, room));
-      this.#next?.close().catch(() => undefined);
-    }
-    this.#next = undefined;
+    const next = await this.#next.take(this.#generation + 1, this.#capacity, room);
     this.#bytesBefore += this.#journal?.length ?? 0;
     this.#journal?.close().catch(() => undefined);
     this.#journal = next;
     this.#generation = next.generation;
-  }
-
-  async #create(generation: number, capacity: number): Promise<JournalFile> {
-    const path = this.#context.files.path("journal", generation);
-    try {
-      return await JournalFile.create(this.#context.disk, path, generation, capacity);
-    } catch (error) {
-      throw failure("failed", path, "cannot make the journal", error);
-    }
   }
 
   /** Goes on to the next journal, and sums up what was before in a snapshot beside the work. */
@@ -282,31 +265,16 @@ export class StoreWriter {
 
   /** A snapshot waits until the journal is used up, so that no zeros are written in vain; but not a wanted one. */
   #isTimeForSnapshot(room: number): boolean {
-    if (this.#isSnapshotWanted) return this.#next !== undefined;
+    if (this.#isSnapshotWanted) return this.#next.isMade;
     return this.journalBytes >= this.#snapshotDueAt && this.#journal !== undefined && this.#journal.room < room;
   }
 
   /** Begins to make the next journal when it will be needed. */
   #upkeep(): void {
     const room = this.#journal?.room;
-    if (room === undefined || this.#next !== undefined || this.#preparing !== undefined) return;
-    const { journal } = this.#context.sizes;
-    if (room >= this.#reserve + journal / 2 && !this.#isSnapshotWanted) return;
-    if (room >= this.#retryBelow) return;
-    this.#preparing = this.#create(this.#generation + 1, this.#capacity)
-      .then((next) => {
-        this.#next = next;
-        this.#shortage = undefined;
-        this.#retryBelow = Number.POSITIVE_INFINITY;
-      })
-      .catch((error: StoreFailure) => {
-        if (this.#shortage === undefined) this.#context.warn(error.problem.message);
-        this.#shortage = error.problem;
-        this.#retryBelow = room - journal / 16;
-      })
-      .finally(() => {
-        this.#preparing = undefined;
-      });
+    if (room === undefined) return;
+    const isNeeded = room < this.#reserve + this.#context.sizes.journal / 2 || this.#isSnapshotWanted;
+    if (isNeeded) this.#next.prepare(this.#generation + 1, this.#capacity, room);
   }
 
   #fail(failed: StoreFailure): StoreFailure {

@@ -4,7 +4,6 @@ import { fail, ok, type Result } from "../result.ts";
 import {
   addressWithIndex,
   blockText,
-  type Choice,
   type Chosen,
   type Circumstances,
   choose,
@@ -15,27 +14,8 @@ import { podUID, type Records } from "./_records.ts";
 import type { PoolName, State } from "./_state.ts";
 import type { NodePool } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
+import type { AllocateRequest } from "./requests.ts";
 import type { Attachment, Owner, Reservation } from "./reservation.ts";
-
-/** An ADD for one interface of one container. */
-export interface AllocateRequest {
-  /** One or two different pools, in the order of the answer. */
-  readonly pools: readonly NodePool[];
-  readonly attachment: Attachment;
-  readonly owner: Owner;
-  /** Name of the CNI network; "" when the caller did not tell. */
-  readonly network: string;
-  /** PCI address of the SR-IOV device, or "". */
-  readonly deviceID: string;
-  /** Addresses asked for by name: at most one for each pool. A pool without one gives its next free address. */
-  readonly requested: readonly Address[];
-  /** How the address is chosen where none is asked for by name. Another choice than "next" excludes `requested`. */
-  readonly choice: Choice;
-  /** Whether an address of another node's block may be asked for by name, as in the original (R10). */
-  readonly allowStaticInOtherBlocks: boolean;
-  /** Milliseconds since 1970. */
-  readonly now: number;
-}
 
 /** What one pool does for the request. */
 export type Decision =

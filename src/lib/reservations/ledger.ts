@@ -5,28 +5,27 @@
 import type { Address } from "../ip/address.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { poolText } from "./_choose.ts";
-import {
-  type AllocateRequest,
-  attachmentText,
-  type Decision,
-  decide,
-  type Holding,
-  holdingIn,
-  isHeld,
-} from "./_decide.ts";
+import { attachmentText, type Decision, decide, type Holding, holdingIn, isHeld } from "./_decide.ts";
 import type { Page } from "./_records.ts";
 import { restoring } from "./_restore.ts";
-import { type Conflict, type PoolName, State } from "./_state.ts";
+import { type Conflict, State } from "./_state.ts";
 import { attachmentKey, attachmentOf, identityOf, mayBeOf, toEntry } from "./entry.ts";
 import { changesOf, toImage, toSnapshot } from "./image.ts";
 import type { NodePool } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
-import type { Attachment, Change, LedgerImage, LedgerSnapshot, Owner, PoolID, Reservation } from "./reservation.ts";
+import type {
+  AllocateRequest,
+  CollectGarbageRequest,
+  DeallocateRequest,
+  IsAllocatedRequest,
+  ListRequest,
+} from "./requests.ts";
+import type { Change, LedgerImage, LedgerSnapshot, PoolID, Reservation } from "./reservation.ts";
 
 export type { Choice } from "./_choose.ts";
-export type { AllocateRequest } from "./_decide.ts";
 export type { Page } from "./_records.ts";
 export type { Conflict, PoolName } from "./_state.ts";
+export type { AllocateRequest, DeallocateRequest } from "./requests.ts";
 
 /** One address of the answer to an ADD. */
 export interface Allocation {
@@ -39,39 +38,6 @@ export interface Allocation {
   readonly identity: string;
   /** Whether this request made the reservation: then it is released when the answer cannot be given (R3). */
   readonly isNew: boolean;
-}
-
-/** A CHECK. */
-export interface IsAllocatedRequest {
-  readonly pools: readonly PoolName[];
-  readonly attachment: Attachment;
-  readonly owner: Owner;
-}
-
-/** A DEL. */
-export interface DeallocateRequest {
-  readonly pools: readonly PoolName[];
-  readonly attachment: Attachment;
-  /** Name of the CNI network; "" when the caller did not tell. */
-  readonly network: string;
-}
-
-/** A CNI GC. */
-export interface CollectGarbageRequest {
-  readonly network: string;
-  /** The attachments that the runtime still knows. */
-  readonly valid: Iterable<Attachment>;
-}
-
-/** Which part of the reservations to list. */
-export interface ListRequest {
-  /** `next` of the page before; the first page without it. */
-  readonly from?: number | undefined;
-  /** Largest number of reservations in the page; above 0. A container's own are never cut. */
-  readonly limit: number;
-  /** Only this container's, and only this interface's, where given. */
-  readonly containerID?: string | undefined;
-  readonly ifname?: string | undefined;
 }
 
 /** How much of a pool is in use on this node. */
