@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "./clock.ts";
 import type { HttpAnswer } from "./connection.ts";
 import { exceptionText, type KubeError, localError, type Status, statusError } from "./error.ts";
 import type { KubeObject, Selection } from "./object.ts";
+import { parseWithoutList } from "./without_list.ts";
 
 /** A BOOKMARK's object has only metadata: its resourceVersion, and annotations. */
 export interface WatchEvent<T> {
@@ -23,7 +24,7 @@ export interface WatchRequest<T> extends Selection {
   readonly silenceMs: number;
   readonly signal: AbortSignal;
   readonly clock?: Clock;
-  /** Reads an event's JSON; throws where it is none. Default: JSON.parse. */
+  /** Reads an event's JSON; throws where it is none. Default: all of it but metadata.managedFields. */
   readonly parse?: ParseEvent | undefined;
   readonly onEvent: (event: WatchEvent<T>) => void;
 }
@@ -39,7 +40,7 @@ const TYPES: ReadonlySet<unknown> = new Set(["ADDED", "MODIFIED", "DELETED", "BO
 /** Sends the request and hands on its events until the stream ends. */
 export async function watchEvents<T extends KubeObject>(
   what: string,
-  { signal, silenceMs, onEvent, parse = JSON.parse, clock = systemClock }: WatchRequest<T>,
+  { signal, silenceMs, onEvent, parse = parseEvent, clock = systemClock }: WatchRequest<T>,
   send: (signal: AbortSignal) => Promise<Result<HttpAnswer, KubeError>>,
 ): Promise<Result<void, KubeError>> {
   const silence = new Silence(clock, silenceMs, signal);
@@ -56,6 +57,11 @@ export async function watchEvents<T extends KubeObject>(
   } finally {
     silence.end();
   }
+}
+
+/** managedFields are more than half of what a heartbeat of a node brings, and nobody reads them. */
+function parseEvent(text: string): unknown {
+  return parseWithoutList(text, "managedFields")?.value ?? JSON.parse(text);
 }
 
 /** Aborts when nothing was heard for too long, or when the caller's signal is aborted. */
