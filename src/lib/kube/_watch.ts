@@ -1,4 +1,5 @@
 /** Reads the stream of a watch: one JSON object a line. */
+import { finished } from "node:stream";
 import { fail, ok, type Result } from "../result.ts";
 import { readStatus } from "./_answer.ts";
 import { type Clock, systemClock } from "./clock.ts";
@@ -109,34 +110,68 @@ class Silence {
   }
 }
 
-/** @param onLine gives why the stream is over, if that line ends it. */
-async function readLines(
+/**
+ * Hands on the lines of the stream until it ends. Not by iteration, which costs several promises for each event.
+ *
+ * @param onLine gives why the stream is over, if that line ends it.
+ */
+function readLines(
   what: string,
-  answer: HttpAnswer,
+  { body }: HttpAnswer,
   heard: () => void,
   onLine: (line: Buffer) => KubeError | undefined,
 ): Promise<Result<void, KubeError>> {
-  let parts: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of answer.body as AsyncIterable<Buffer>) {
+  const lines = new Lines(what, onLine);
+  const { promise, resolve, reject } = Promise.withResolvers<Result<void, KubeError>>();
+  finished(body, { writable: false }, (error) => (error ? reject(error) : resolve(lines.end())));
+  body.on("data", (chunk: Buffer) => {
     heard();
+    try {
+      const refused = lines.take(chunk);
+      if (refused !== undefined) resolve(fail(refused));
+      if (refused !== undefined) body.destroy();
+    } catch (error) {
+      body.destroy(error instanceof Error ? error : new Error(String(error)));
+    }
+  });
+  return promise;
+}
+
+/** Puts lines together of chunks that end anywhere. */
+class Lines {
+  readonly #what: string;
+  readonly #onLine: (line: Buffer) => KubeError | undefined;
+  #parts: Buffer[] = [];
+  #length = 0;
+
+  constructor(what: string, onLine: (line: Buffer) => KubeError | undefined) {
+    this.#what = what;
+    this.#onLine = onLine;
+  }
+
+  take(chunk: Buffer): KubeError | undefined {
     let start = 0;
     for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, start)) {
       const last = chunk.subarray(start, end);
-      const line = parts.length === 0 ? last : Buffer.concat([...parts, last]);
-      parts = [];
-      length = 0;
+      const line = this.#parts.length === 0 ? last : Buffer.concat([...this.#parts, last]);
+      this.#parts = [];
+      this.#length = 0;
       start = end + 1;
-      const refused = onLine(line);
-      if (refused !== undefined) return fail(refused);
+      const refused = this.#onLine(line);
+      if (refused !== undefined) return refused;
     }
-    if (start === chunk.length) continue;
-    parts.push(chunk.subarray(start));
-    length += chunk.length - start;
-    if (length > LINE_LIMIT)
-      return fail(localError("malformed", `${what}: an event is longer than ${LINE_LIMIT} bytes`));
+    if (start === chunk.length) return undefined;
+    this.#parts.push(chunk.subarray(start));
+    this.#length += chunk.length - start;
+    if (this.#length <= LINE_LIMIT) return undefined;
+    return localError("malformed", `${this.#what}: an event is longer than ${LINE_LIMIT} bytes`);
   }
-  return length === 0 ? ok(undefined) : fail(localError("malformed", `${what}: the stream ended within an event`));
+
+  /** What the end of the stream means. */
+  end(): Result<void, KubeError> {
+    if (this.#length === 0) return ok(undefined);
+    return fail(localError("malformed", `${this.#what}: the stream ended within an event`));
+  }
 }
 
 function handOn<T extends KubeObject>(
