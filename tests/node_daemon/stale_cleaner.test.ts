@@ -55,6 +55,37 @@ test("what a pod held that is gone is released in the fourth round, and nothing 
   assert.is(scene.cleaner.released, 2);
 });
 
+test("each answer is looked at when it comes: thousands in one turn would hold requests up", async () => {
+  const scene = new Scene();
+  const names = Array.from({ length: 50 }, (_, index) => `c${index}`);
+  const lookedAt: number[] = [];
+  for (const name of names) {
+    scene.reserve(name);
+    const other = pod({ name, uid: "another" });
+    const uid = { get: () => lookedAt.push(scene.pods.asked.length) && "another" };
+    scene.pods.truth.set(other.key, Object.defineProperty({ ...other }, "uid", uid));
+  }
+  await scene.rounds(1);
+  assert.equal(
+    lookedAt,
+    names.map((_, index) => index + 1),
+  );
+});
+
+test("what could not be released is released in the next round that has an answer, not in one without", async () => {
+  const scene = new Scene();
+  scene.reserve("c1");
+  scene.store.isFailing = true;
+  await scene.rounds(4);
+  scene.store.isFailing = false;
+  scene.pods.setReachable(false);
+  await scene.rounds(1);
+  assert.equal(scene.holders, ["c1"]);
+  scene.pods.setReachable(true);
+  await scene.rounds(1);
+  assert.equal(scene.holders, []);
+});
+
 test("with -v=2 the line names the pods", async () => {
   const scene = new Scene(2);
   scene.reserve("c1");

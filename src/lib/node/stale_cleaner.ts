@@ -46,6 +46,12 @@ const NAMED = 50;
 
 type OfPod = Reservation & { readonly owner: PodOwner };
 
+/** Reservations of pods of one name, and what the API server says of it; undefined where it did not answer. */
+interface Asked {
+  readonly reservations: readonly OfPod[];
+  readonly answer: { readonly pod: PodOnNode | undefined } | undefined;
+}
+
 /** A reservation whose pod was missing. */
 interface Missed {
   readonly reservation: OfPod;
@@ -85,19 +91,21 @@ export class StaleCleaner {
     const suspects = await this.#findSuspects();
     const before = this.#missed;
     const missed = new Map<string, Missed>();
-    const answers = await this.#askAll(suspects.keys(), signal);
-    for (const [key, reservations] of suspects) {
-      const answer = answers.get(key);
+    const due: OfPod[] = [];
+    for await (const { reservations, answer } of this.#ask(suspects, signal)) {
       for (const reservation of reservations) {
         const identity = identityOf(toEntry(reservation));
         const rounds = before.get(identity)?.rounds ?? 0;
         if (answer === undefined) {
           if (rounds > 0) missed.set(identity, { reservation, rounds });
-        } else if (!this.#isFor(answer.pod, reservation)) missed.set(identity, { reservation, rounds: rounds + 1 });
+        } else if (!this.#isFor(answer.pod, reservation)) {
+          missed.set(identity, { reservation, rounds: rounds + 1 });
+          if (rounds + 1 >= ROUNDS) due.push(reservation);
+        }
       }
     }
     this.#missed = missed;
-    if (!signal.aborted) await this.#release(Array.from(missed.values()).filter(({ rounds }) => rounds >= ROUNDS));
+    if (!signal.aborted) await this.#release(due);
   }
 
   /** Reservations whose pod is not among those known, by the pod's key. */
@@ -130,28 +138,26 @@ export class StaleCleaner {
   }
 
   /**
-   * The answers that there are: after the first failure no more is asked. One question after the other, with a pause:
-   * nothing waits for them, and a daemon that is busy with thousands gets its turn late for a request.
+   * Asks for the pods; after the first failure no more is asked, and the others have no answer. One question after the other,
+   * with a pause: nothing waits for them, and a daemon that is busy with thousands gets its turn late for a request.
    */
-  async #askAll(
-    keys: Iterable<string>,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, { readonly pod: PodOnNode | undefined }>> {
+  async *#ask(suspects: ReadonlyMap<string, readonly OfPod[]>, signal: AbortSignal): AsyncGenerator<Asked, void> {
     const { pauseMs = 5, clock = systemClock } = this.#options;
-    const answers = new Map<string, { readonly pod: PodOnNode | undefined }>();
     let error: KubeError | undefined;
-    for (const key of keys) {
+    let unasked = 0;
+    for (const [key, reservations] of suspects) {
+      if (error !== undefined) {
+        if (++unasked % SLICE === 0) await setImmediate();
+        yield { reservations, answer: undefined };
+        continue;
+      }
       if (pauseMs > 0) await sleep(clock, pauseMs, signal);
       const { namespace = "", name } = nameOf(key);
       const answer = await this.#options.pods.lookUp(namespace, name, signal);
-      if (!answer.ok) {
-        error = answer.error;
-        break;
-      }
-      answers.set(key, { pod: answer.value });
+      if (!answer.ok) error = answer.error;
+      yield { reservations, answer: answer.ok ? { pod: answer.value } : undefined };
     }
     this.#tell(error);
-    return answers;
   }
 
   /** A trouble is told once, when it begins. */
@@ -165,8 +171,7 @@ export class StaleCleaner {
     this.#isRefused = error !== undefined;
   }
 
-  async #release(missed: readonly Missed[]): Promise<void> {
-    const due = missed.map(({ reservation }) => reservation);
+  async #release(due: readonly OfPod[]): Promise<void> {
     const { store, log } = this.#options;
     const gone: Reservation[] = [];
     for (let from = 0; from < due.length; from += GROUP) {
@@ -178,10 +183,10 @@ export class StaleCleaner {
         log.error("Stale reservations could not be released", { err: committed.error.message });
         break;
       }
+      for (const reservation of released) this.#missed.delete(identityOf(toEntry(reservation)));
       gone.push(...released);
     }
     if (gone.length === 0) return;
-    for (const reservation of gone) this.#missed.delete(identityOf(toEntry(reservation)));
     this.#released += gone.length;
     const named = log.enabled(2) ? { pods: namesOf(gone) } : {};
     log.info("Released what pods held that are gone", { reservations: gone.length, ...named });
