@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { encodeChanges, type StoredChange } from "../../src/lib/journal/changes.ts";
 import { asciiJson, encodeRecord, fileHeader } from "../../src/lib/journal/format.ts";
 import { toEntry } from "../../src/lib/reservations/entry.ts";
+import { until } from "../cluster/_pools.ts";
 import { addressHistory, KernelAddresses } from "./_kernel_addresses.ts";
 import { Machine } from "./_machine.ts";
 import { Reaper } from "./_reaper.ts";
@@ -42,6 +43,8 @@ test("the kernel's history shows addresses that two interfaces had, though only 
   assert.equal(await seen(), { doubles: [], held: ["10.10.0.2", "fd10::2"], given: 2 });
 
   await ip("netns delete a");
+  // The kernel takes it down in its own time, its end of the link too.
+  await until(async () => (await machine.try("ip", "link", "show", "to-a")).exit !== 0, "the namespace is gone");
   await ip("-n b address add 10.10.0.2/16 dev net1");
   assert.equal(await seen(), { doubles: [], held: ["10.10.0.2"], given: 3 }, "given again after its namespace is gone");
 
