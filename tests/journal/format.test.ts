@@ -12,7 +12,7 @@ import {
   scanRecords,
 } from "../../src/lib/journal/format.ts";
 import { type Entry, toEntry, toReservation } from "../../src/lib/reservations/entry.ts";
-import { changesOf } from "../../src/lib/reservations/image.ts";
+import { changesOf, GrowingImage, toSnapshot } from "../../src/lib/reservations/image.ts";
 import { Ledger } from "../../src/lib/reservations/ledger.ts";
 import type { Change, PoolID, Reservation } from "../../src/lib/reservations/reservation.ts";
 import { type Random, seededRandom } from "../random.ts";
@@ -91,6 +91,7 @@ test("any text comes back out of a body", () => {
 test("5000 random changes mean to a ledger what they meant before they were written", () => {
   const ledger = new Ledger();
   const restored = new Ledger();
+  const image = new GrowingImage();
   for (let round = 0; round < 5000; ) {
     const changes: Change[] = [];
     for (let count = 1 + random.below(4); count > 0; count--, round++) {
@@ -98,11 +99,14 @@ test("5000 random changes mean to a ledger what they meant before they were writ
       changes.push(change);
       ledger.apply([change]);
     }
-    restored.apply(decodeChanges(encodeChanges(changes), new Map()) as Change[]);
+    const read = decodeChanges(encodeChanges(changes), new Map()) as Change[];
+    restored.apply(read);
+    image.apply(read);
   }
   const content = ledger.snapshot();
   assert.ok(content.reservations.length > 500);
   assert.is(textOf(restored.snapshot()), textOf(content));
+  assert.is(textOf(toSnapshot(image)), textOf(content), "what a start reads");
   const again = new Ledger();
   again.apply(decodeChanges(encodeChanges(changesOf(ledger.image())), new Map()) as Change[]);
   assert.is(textOf(again.snapshot()), textOf(content));

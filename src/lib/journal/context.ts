@@ -11,7 +11,7 @@ export interface StoreSizes {
    * Default 64 KiB.
    */
   readonly reserve: number;
-  /** Journals of this size at least, and of the size of the last snapshot, are summed up in a new one. Default 2 MiB. */
+  /** Journals of this size at least, and of twice the size of the last snapshot, are summed up in a new one. Default 2 MiB. */
   readonly snapshotAfter: number;
 }
 

@@ -8,7 +8,7 @@ export interface Journaled {
   /** Takes changes back, the last one first. */
   undo(changes: readonly Change[]): void;
   /** Does changes that were read from a store, without recording them. */
-  apply(changes: readonly Change[]): void;
+  apply(changes: Iterable<Change>): void;
   /** The whole content. What is in it never changes. */
   image(): LedgerImage;
 }

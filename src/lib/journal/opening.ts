@@ -1,6 +1,6 @@
 /** Opens a store's files: reads them, decides what to serve, and makes that durable before anything is served. */
 import { dirname } from "node:path";
-import { changesOf, toImage } from "../reservations/image.ts";
+import { changesOf, GrowingImage, toImage } from "../reservations/image.ts";
 import type { LedgerImage } from "../reservations/reservation.ts";
 import type { StoreContext } from "./context.ts";
 import type { Disk } from "./disk.ts";
@@ -15,7 +15,7 @@ import { StoreWriter } from "./writer.ts";
 export interface FoundStore<L> {
   /** What a start would serve. */
   readonly ledger: L;
-  readonly found: Recovery<L> | undefined;
+  readonly found: Recovery<unknown> | undefined;
   readonly legacy: LegacyFile;
   readonly start: Start;
 }
@@ -37,12 +37,13 @@ export async function findStore<L extends Journaled>(
   create: () => L,
 ): Promise<FoundStore<L>> {
   try {
-    const found = await recover(disk, files, create);
+    const found = await recover(disk, files, () => new GrowingImage());
     const legacy = await readLegacyFile(disk, files, found?.losses.length === 0 ? found.exported : undefined);
     const start = decideStart(found, legacy, files);
     const source = start.type === "resume" ? "found" : start.with;
-    const ledger = source === "found" && found !== undefined ? found.ledger : create();
-    if (typeof source === "object") ledger.apply([...changesOf(toImage(source))]);
+    const ledger = create();
+    if (source === "found" && found !== undefined) ledger.apply(changesOf(found.ledger));
+    else if (typeof source === "object") ledger.apply(changesOf(toImage(source)));
     return { ledger, found, legacy, start };
   } catch (error) {
     throw failure("io", files.storeFile, "cannot read the store", error);

@@ -15,6 +15,9 @@ import { JournalFile } from "./journal_file.ts";
 import { failure, type StoreFailure, type StoreProblem } from "./problem.ts";
 import type { Recovery } from "./recovery.ts";
 
+/** How many times a snapshot's size journals have before the next one: more write less, and make a start read more. */
+const JOURNALS_PER_SNAPSHOT = 2;
+
 /** The writing side of an open store. */
 export class StoreWriter {
   readonly #context: StoreContext;
@@ -48,7 +51,7 @@ export class StoreWriter {
     this.#generation = generation;
     this.#bytesBefore = bytes.journals;
     this.#snapshotBytes = bytes.snapshot;
-    this.#snapshotDueAt = Math.max(context.sizes.snapshotAfter, bytes.snapshot);
+    this.#snapshotDueAt = dueAt(context, bytes.snapshot);
   }
 
   /**
@@ -259,7 +262,7 @@ export class StoreWriter {
   /** `bytes`: the length of the snapshot that was just written. */
   #planSnapshot(bytes: number): void {
     this.#snapshotBytes = bytes;
-    this.#snapshotDueAt = Math.max(this.#context.sizes.snapshotAfter, bytes);
+    this.#snapshotDueAt = dueAt(this.#context, bytes);
     this.#snapshotProblem = undefined;
   }
 
@@ -284,4 +287,9 @@ export class StoreWriter {
     this.#journal = undefined;
     return failed;
   }
+}
+
+/** Bytes of journals behind a snapshot of so many bytes that make the next one due. */
+function dueAt({ sizes }: StoreContext, snapshotBytes: number): number {
+  return Math.max(sizes.snapshotAfter, JOURNALS_PER_SNAPSHOT * snapshotBytes);
 }
