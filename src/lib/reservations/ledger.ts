@@ -9,7 +9,7 @@ import { attachmentText, type Decision, decide, type Holding, holdingIn, isHeld 
 import type { Page } from "./_records.ts";
 import { restoring } from "./_restore.ts";
 import { type Conflict, State } from "./_state.ts";
-import { attachmentKey, attachmentOf, identityOf, mayBeOf, toEntry } from "./entry.ts";
+import { attachmentKey, attachmentOf, type Entry, identityOf, mayBeOf, toEntry } from "./entry.ts";
 import { changesOf, toImage, toSnapshot } from "./image.ts";
 import type { NodePool } from "./pool.ts";
 import type { Refusal } from "./refusal.ts";
@@ -137,7 +137,7 @@ export class Ledger {
     const { isKnown, replaces } = restoring(this.#state.records, found);
     if (isKnown) return false;
     if (replaces !== undefined) this.#release(replaces);
-    this.#reserve(found);
+    this.#reserve(toEntry(found));
     return true;
   }
 
@@ -207,20 +207,21 @@ export class Ledger {
 
   #carryOut(decision: Decision, request: AllocateRequest): Allocation[] {
     const { pool } = decision;
-    const { attachment, owner, network, deviceID, choice } = request;
     const isNew = decision.type === "reserve";
-    const caller = { ...attachment, owner, network, deviceID };
     const reservation = isNew
-      ? this.#give(decision, request)
+      ? this.#take(decision, request)
       : decision.type === "adopt"
-        ? this.#adopt(decision.reservation, { ...decision.reservation, ...caller })
+        ? this.#adopt(decision.reservation, adoptedBy(decision.reservation, request))
         : decision.reservation;
-    const withGateway = choice.type !== "gateway" && reservation.how !== "gateway";
-    const identity = identityOf(toEntry(reservation));
+    const entry = toEntry(reservation);
+    if (isNew) this.#reserve(entry);
+    const withGateway = request.choice.type !== "gateway" && reservation.how !== "gateway";
+    const identity = identityOf(entry);
     return reservation.addresses.map((address) => ({ pool, address, withGateway, reservation, identity, isNew }));
   }
 
-  #give(decision: Extract<Decision, { type: "reserve" }>, request: AllocateRequest): Reservation {
+  /** The pool's part of a new reservation, and whose address it was. */
+  #take(decision: Extract<Decision, { type: "reserve" }>, request: AllocateRequest): Reservation {
     const { pool, address, how, takenFrom } = decision;
     const { attachment, owner, network, deviceID, now } = request;
     const { cursor, config } = this.#state.occupancyOf(pool.id);
@@ -229,7 +230,7 @@ export class Ledger {
       this.#do({ type: "config", pool: pool.id, config: pool.config, ...(config !== undefined && { before: config }) });
     if (how === "dynamic")
       this.#do({ type: "cursor", pool: pool.id, address, ...(cursor !== undefined && { before: cursor }) });
-    return this.#reserve({
+    return {
       containerID: attachment.containerID,
       ifname: attachment.ifname,
       pool: pool.id,
@@ -239,16 +240,16 @@ export class Ledger {
       deviceID,
       how,
       createdAt: new Date(now).toISOString(),
-    });
+    };
   }
 
   #adopt(rebuilt: Reservation, adopted: Reservation): Reservation {
-    return this.#release(rebuilt) ? this.#reserve(adopted) : adopted;
+    if (this.#release(rebuilt)) this.#reserve(toEntry(adopted));
+    return adopted;
   }
 
-  #reserve(reservation: Reservation): Reservation {
-    this.#do({ type: "reserve", place: this.#state.records.vacancy(), entry: toEntry(reservation) });
-    return reservation;
+  #reserve(entry: Entry): void {
+    this.#do({ type: "reserve", place: this.#state.records.vacancy(), entry });
   }
 
   /** Returns whether it was there. */
@@ -265,4 +266,8 @@ export class Ledger {
     this.#state.redo(change);
     this.#changes.push(change);
   }
+}
+
+function adoptedBy(rebuilt: Reservation, { attachment, owner, network, deviceID }: AllocateRequest): Reservation {
+  return { ...rebuilt, ...attachment, owner, network, deviceID };
 }
