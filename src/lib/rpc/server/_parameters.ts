@@ -36,7 +36,7 @@ export function readParameters(parameters: IPAMParameters | undefined): Result<A
   }
   const empty = pools.indexOf("");
   if (empty >= 0) return invalid(`parameters.pools[${empty}]`, "must not be empty");
-  if (new Set(pools).size < pools.length) {
+  if (pools[0] === pools[1]) {
     const message = `pool ${JSON.stringify(pools[0])} is named twice; name it once, or two different pools`;
     return fail({ status: "InvalidArgument", message });
   }
@@ -57,8 +57,8 @@ export function readParameters(parameters: IPAMParameters | undefined): Result<A
     metadata.k8sPodUid,
     metadata.deviceId,
   ];
-  for (const [index, text] of texts.entries()) {
-    const fault = textFault(text);
+  for (let index = 0; index < texts.length; index++) {
+    const fault = textFault(texts[index] ?? "");
     if (fault !== undefined) return invalid(fieldAt(index, pools.length), fault);
   }
   const requested = readRequested(parameters.requestedIps);
