@@ -13,6 +13,8 @@ const [, , code, cache, filename, upTo] = process.argv;
 const { readFileSync, writeFileSync } = require("node:fs");
 const { setFlagsFromString } = require("node:v8");
 const { Script } = require("node:vm");
+// Which functions were compiled to machine code as well is a matter of time, and is noted in the cache.
+setFlagsFromString("--no-sparkplug");
 if (upTo === "compiled") setFlagsFromString("--no-lazy");
 const script = new Script(readFileSync(code, "latin1"), { filename });
 setFlagsFromString("--lazy");
@@ -24,6 +26,7 @@ if (upTo === "loaded") {
     // It will throw as well where it is run, and is said there.
   }
 }
+setFlagsFromString("--sparkplug");
 writeFileSync(cache, script.createCachedData());
 process.exit(0);
 `;
