@@ -248,6 +248,7 @@ test("a check finds a full block, R1 doubles, and blocks that the controller has
       "error NodeWithoutBlock routed ",
       "error OutsideBlock pool1 a",
       "warning Exhausted pool1 b",
+      "warning UnknownPool pool2 ",
     ],
   );
   assert.is((await inspect("check")).exit, 1);
