@@ -94,7 +94,6 @@ interface Parts {
 async function attend(parts: Parts, stop: AbortSignal): Promise<Outcome> {
   const { values, table, pools, pods, daemon, metrics, log } = parts;
   const { store } = daemon;
-  const nodeName = values["node-name"];
   const plugin = new PluginInstallation(values, false, log.named("install"));
   const rebuild = new Rebuild({
     store,
@@ -103,7 +102,7 @@ async function attend(parts: Parts, stop: AbortSignal): Promise<Outcome> {
     cacheDirectories: values["cni-cache-dir"].split(",").filter((directory) => directory !== ""),
     log: log.named("rebuild"),
   });
-  const cleaner = new StaleCleaner({ store, pods, nodeName, log: log.named("cleaner") });
+  const cleaner = new StaleCleaner({ store, pods, log: log.named("cleaner") });
   const cleaning = rebuild.run(stop).then(() => cleaner.run(stop));
   if (metrics !== undefined) {
     showWatches(metrics.exposition, [...pools.watches, pods.watch]);

@@ -167,41 +167,38 @@ scene("R1 a daemon whose store was lost does not deal what pods of its node show
   }
 });
 
-scene(
-  "what a pod held is released in the fourth round after the API server has none of that name any more",
-  async ({ pools }) => {
-    const { namespace } = pools;
-    const store = new MemoryStore();
-    const ownerOf = async (name: string) => {
-      const uid = await pools.addPod(name, "node-a", "fd52:2eb5:44::2");
-      return { type: "pod", namespace, name, uid } as const;
-    };
-    add(store.ledger, "c1", [pool6], { owner: await ownerOf("stays") });
-    add(store.ledger, "c2", [pool6], { owner: await ownerOf("goes") });
-    store.ledger.takeChanges();
-    const abort = new AbortController();
-    const log = new LogLines();
-    const pods = new PodWatch({ client, nodeName: "node-a", log });
-    const following = pods.run(abort.signal);
-    const cleaner = new StaleCleaner({ store, pods, nodeName: "node-a", log });
-    const held = () => store.ledger.snapshot().reservations.map(({ containerID }) => containerID);
-    const round = () => cleaner.round(abort.signal);
-    try {
-      await pods.known;
-      for (let i = 0; i < 4; i++) await round();
-      assert.equal(held(), ["c1", "c2"]);
-      await pools.deletePod("goes");
-      await until(() => pods.pods.get(`${namespace}/goes`) === undefined, "the watch has told it");
-      for (let i = 0; i < 3; i++) await round();
-      assert.equal(held(), ["c1", "c2"]);
-      await round();
-      assert.equal(held(), ["c1"]);
-    } finally {
-      abort.abort();
-      await following;
-      await pools.deletePod("stays");
-    }
-  },
-);
+scene("what a pod held is released in the fourth round after the API server has it no more", async ({ pools }) => {
+  const { namespace } = pools;
+  const store = new MemoryStore();
+  const ownerOf = async (name: string) => {
+    const uid = await pools.addPod(name, "node-a", "fd52:2eb5:44::2");
+    return { type: "pod", namespace, name, uid } as const;
+  };
+  add(store.ledger, "c1", [pool6], { owner: await ownerOf("stays") });
+  add(store.ledger, "c2", [pool6], { owner: await ownerOf("goes") });
+  store.ledger.takeChanges();
+  const abort = new AbortController();
+  const log = new LogLines();
+  const pods = new PodWatch({ client, nodeName: "node-a", log });
+  const following = pods.run(abort.signal);
+  const cleaner = new StaleCleaner({ store, pods, log });
+  const held = () => store.ledger.snapshot().reservations.map(({ containerID }) => containerID);
+  const round = () => cleaner.round(abort.signal);
+  try {
+    await pods.known;
+    for (let i = 0; i < 4; i++) await round();
+    assert.equal(held(), ["c1", "c2"]);
+    await pools.deletePod("goes");
+    await until(() => pods.pods.get(`${namespace}/goes`) === undefined, "the watch has told it");
+    for (let i = 0; i < 3; i++) await round();
+    assert.equal(held(), ["c1", "c2"]);
+    await round();
+    assert.equal(held(), ["c1"]);
+  } finally {
+    abort.abort();
+    await following;
+    await pools.deletePod("stays");
+  }
+});
 
 test.run();

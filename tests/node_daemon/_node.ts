@@ -1,14 +1,12 @@
 /** A node's ledger without a disk, and pods of a cluster that can be asked for. */
 import type { KubeError } from "../../src/lib/kube/error.ts";
 import { localError } from "../../src/lib/kube/error.ts";
-import { keyOf } from "../../src/lib/kube/object.ts";
 import { keepPod, type PodOnNode } from "../../src/lib/node/pod_watch.ts";
 import type { PodSource } from "../../src/lib/node/stale_cleaner.ts";
 import type { Log } from "../../src/lib/observe/log.ts";
 import { Ledger } from "../../src/lib/reservations/ledger.ts";
 import { fail, ok, type Result } from "../../src/lib/result.ts";
 import type { DurableLedger } from "../../src/lib/rpc/server/ipam.ts";
-import { NODE } from "../reservations/_pools.ts";
 
 /** A store whose commits succeed until they are told to fail. */
 export class MemoryStore implements DurableLedger {
@@ -35,11 +33,10 @@ export interface PodText {
   readonly uid?: string;
   readonly annotations?: Readonly<Record<string, string>>;
   readonly phase?: string;
-  readonly nodeName?: string;
 }
 
 /** A pod as the daemon keeps it. */
-export function pod({ name, uid = `uid-${name}`, annotations = {}, phase = "Running", nodeName = NODE }: PodText) {
+export function pod({ name, uid = `uid-${name}`, annotations = {}, phase = "Running" }: PodText) {
   return keepPod({
     metadata: {
       namespace: "default",
@@ -48,7 +45,6 @@ export function pod({ name, uid = `uid-${name}`, annotations = {}, phase = "Runn
       annotations,
       creationTimestamp: "2026-01-01T00:00:00Z",
     },
-    spec: { nodeName },
     status: { phase },
   });
 }
@@ -61,13 +57,10 @@ export class FakePods implements PodSource {
   readonly pods = new Map<string, PodOnNode>();
   isKnown = true;
   trouble: KubeError | undefined;
-  /** Keys that were asked for. */
-  readonly asked: string[] = [];
-  /** Questions under way at once, at most. */
-  most = 0;
-  #underWay = 0;
+  /** How often they were asked for. */
+  asked = 0;
   /** Happens before an answer. */
-  beforeAnswer: (key: string) => void = () => undefined;
+  beforeAnswer: () => void = () => undefined;
 
   /** Makes a pod, known to the watch as well. */
   add(text: PodText): void {
@@ -87,15 +80,11 @@ export class FakePods implements PodSource {
     for (const [key, each] of this.truth) this.pods.set(key, each);
   }
 
-  async lookUp(namespace: string, name: string): Promise<Result<PodOnNode | undefined, KubeError>> {
-    const key = keyOf({ namespace, name });
-    this.asked.push(key);
-    this.#underWay++;
-    this.most = Math.max(this.most, this.#underWay);
+  async list(): Promise<Result<ReadonlyMap<string, PodOnNode>, KubeError>> {
+    this.asked++;
     await new Promise((resolve) => setImmediate(resolve));
-    this.#underWay--;
-    this.beforeAnswer(key);
-    return this.trouble === undefined ? ok(this.truth.get(key)) : fail(this.trouble);
+    this.beforeAnswer();
+    return this.trouble === undefined ? ok(new Map(this.truth)) : fail(this.trouble);
   }
 
   /** Nobody answers from now on, or again. */

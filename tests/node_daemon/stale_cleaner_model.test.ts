@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { StaleCleaner } from "../../src/lib/node/stale_cleaner.ts";
 import type { Reservation } from "../../src/lib/reservations/reservation.ts";
 import { seededRandom } from "../random.ts";
-import { attachment, NODE, NOW, pool6 } from "../reservations/_pools.ts";
+import { attachment, NOW, pool6 } from "../reservations/_pools.ts";
 import { FakePods, LogLines, MemoryStore, pod } from "./_node.ts";
 
 const random = seededRandom("stale cleaner");
@@ -24,9 +24,7 @@ class World {
   readonly cleaner = new StaleCleaner({
     store: this.store,
     pods: this.pods,
-    nodeName: NODE,
     log: new LogLines(),
-    pauseMs: 0,
   });
   readonly lives: Life[] = [];
   /** Answered rounds in a row in which the reservation's pod was missing when it was asked for. */
@@ -58,13 +56,10 @@ class World {
     const answered = new Set<string>();
     const there = new Set([...before].filter(([, each]) => this.exists(each)).map(([key]) => key));
     this.#freed = new Set();
-    this.pods.beforeAnswer = (asked) => {
-      if (random.below(4) === 0) this.happen();
-      for (const [key, each] of before) {
-        const { owner } = each;
-        const isAsked = owner.type === "pod" && `${owner.namespace}/${owner.name}` === asked;
-        if (isAsked && this.pods.trouble === undefined && !this.exists(each)) answered.add(key);
-      }
+    this.pods.beforeAnswer = () => {
+      for (let things = random.below(4); things > 0; things--) this.happen();
+      if (this.pods.trouble !== undefined) return;
+      for (const [key, each] of before) if (!this.exists(each)) answered.add(key);
     };
     const told = this.cleaner.released;
     await this.cleaner.round(new AbortController().signal);

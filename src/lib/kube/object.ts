@@ -61,12 +61,6 @@ export function keyOf(name: ObjectName): string {
   return name.namespace ? `${name.namespace}/${name.name}` : name.name;
 }
 
-/** The opposite of {@link keyOf}. */
-export function nameOf(key: string): ObjectName {
-  const slash = key.indexOf("/");
-  return slash < 0 ? { name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
-}
-
 /** The path of a kind's list, in one namespace or in all. @returns the error `notFound` for a name that no namespace can have. */
 export function listPath({ group, version, plural }: Resource, namespace?: string): Result<string, KubeError> {
   const root = group === "" ? `/api/${version}` : `/apis/${group}/${version}`;

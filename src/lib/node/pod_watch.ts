@@ -2,7 +2,8 @@
 import { NETWORK_STATUS_ANNOTATION, type NetworkStatus, readNetworkStatus } from "../api/network_status.ts";
 import type { KubeClient } from "../kube/client.ts";
 import type { KubeError } from "../kube/error.ts";
-import { type KubeObject, keyOf, type Resource } from "../kube/object.ts";
+import { listAll } from "../kube/list_all.ts";
+import { type KubeObject, keyOf, type Resource, type Selection } from "../kube/object.ts";
 import { Reflector } from "../kube/reflector.ts";
 import type { Stored, StoreView } from "../kube/store.ts";
 import { WatchLog } from "../kube/watch_log.ts";
@@ -26,8 +27,6 @@ export interface PodOnNode extends Stored {
   readonly isFinished: boolean;
   /** Its deletion has been asked for. */
   readonly isTerminating: boolean;
-  /** The node that it runs on; "" when it runs on none yet. */
-  readonly nodeName: string;
   /** RFC 3339. */
   readonly createdAt: string;
   /** The annotation in which Multus says which addresses the pod has; see {@link networksOf}. */
@@ -35,7 +34,6 @@ export interface PodOnNode extends Stored {
 }
 
 interface PodObject extends KubeObject {
-  readonly spec?: { readonly nodeName?: string };
   readonly status?: { readonly phase?: string };
 }
 
@@ -43,21 +41,23 @@ const PODS: Resource = { group: "", version: "v1", plural: "pods" };
 /** The kubelet's annotation of a mirror pod: the UID that it gives the static pod. */
 const STATIC_UID = "kubernetes.io/config.hash";
 const FINISHED: ReadonlySet<string | undefined> = new Set(["Succeeded", "Failed"]);
-const LOOK_UP_MS = 10_000;
+const LIST_MS = 10_000;
 
 /** Follows them. Nothing that requests need waits for it. */
 export class PodWatch {
   readonly #client: KubeClient;
+  readonly #selection: Selection;
   readonly #log: WatchLog;
   readonly #reflector: Reflector<PodObject, PodOnNode>;
 
   constructor({ client, nodeName, log }: PodWatchOptions) {
     this.#client = client;
+    this.#selection = { fieldSelector: `spec.nodeName=${nodeName}` };
     this.#log = new WatchLog(PODS.plural, log);
     this.#reflector = new Reflector<PodObject, PodOnNode>({
       client,
       resource: PODS,
-      fieldSelector: `spec.nodeName=${nodeName}`,
+      ...this.#selection,
       keep: keepPod,
       observer: this.#log,
     });
@@ -90,15 +90,11 @@ export class PodWatch {
     return trouble === undefined ? "not read yet" : `not read yet: ${trouble}`;
   }
 
-  /** Asks the API server itself for one pod, wherever it runs. @returns undefined when there is none of this name. */
-  async lookUp(
-    namespace: string,
-    name: string,
-    signal: AbortSignal,
-  ): Promise<Result<PodOnNode | undefined, KubeError>> {
-    const pod = await this.#client.get<PodObject>(PODS, { namespace, name }, { signal, timeoutMs: LOOK_UP_MS });
-    if (pod.ok) return ok(keepPod(pod.value));
-    return pod.error.code === "notFound" ? ok(undefined) : pod;
+  /** Asks the API server itself which pods there are now, by `namespace/name`. */
+  async list(signal: AbortSignal): Promise<Result<ReadonlyMap<string, PodOnNode>, KubeError>> {
+    const request = { ...this.#selection, keep: keepPod, signal, timeoutMs: LIST_MS };
+    const listed = await listAll<PodObject, PodOnNode>(this.#client, PODS, request);
+    return listed.ok ? ok(new Map(listed.value.map((pod) => [pod.key, pod]))) : listed;
   }
 
   /** Follows the pods until the signal is aborted. Never rejects. */
@@ -113,7 +109,7 @@ export function networksOf({ isFinished, networkStatus = "" }: PodOnNode): reado
 }
 
 /** What is kept of a pod as the API server gives it. */
-export function keepPod({ metadata, spec, status }: PodObject): PodOnNode {
+export function keepPod({ metadata, status }: PodObject): PodOnNode {
   const { name, namespace, uid = "", resourceVersion, creationTimestamp, annotations = {} } = metadata;
   return {
     metadata: {
@@ -126,7 +122,6 @@ export function keepPod({ metadata, spec, status }: PodObject): PodOnNode {
     key: keyOf(metadata),
     isFinished: FINISHED.has(status?.phase),
     isTerminating: metadata.deletionTimestamp !== undefined,
-    nodeName: spec?.nodeName ?? "",
     createdAt: creationTimestamp ?? new Date(0).toISOString(),
     networkStatus: annotations[NETWORK_STATUS_ANNOTATION],
   };

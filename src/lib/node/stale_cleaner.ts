@@ -2,7 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { type Clock, sleep, systemClock } from "../kube/clock.ts";
 import type { KubeError } from "../kube/error.ts";
-import { keyOf, nameOf } from "../kube/object.ts";
+import { keyOf } from "../kube/object.ts";
 import type { Exposition } from "../observe/exposition.ts";
 import type { Log } from "../observe/log.ts";
 import { identityOf, toEntry } from "../reservations/entry.ts";
@@ -18,18 +18,15 @@ export interface PodSource {
   readonly pods: { get(key: string): PodOnNode | undefined };
   /** Whether they were ever listed. */
   readonly isKnown: boolean;
-  /** What the API server says now; undefined when there is no such pod. */
-  lookUp(namespace: string, name: string, signal: AbortSignal): Promise<Result<PodOnNode | undefined, KubeError>>;
+  /** Those that the API server has now, by `namespace/name`. */
+  list(signal: AbortSignal): Promise<Result<ReadonlyMap<string, PodOnNode>, KubeError>>;
 }
 
 /** What a cleaner works with. */
 export interface StaleCleanerOptions {
   readonly store: DurableLedger;
   readonly pods: PodSource;
-  readonly nodeName: string;
   readonly log: Log;
-  /** Milliseconds between two questions to the API server. Default 5. */
-  readonly pauseMs?: number;
   readonly clock?: Clock;
 }
 
@@ -46,23 +43,11 @@ const NAMED = 50;
 
 type OfPod = Reservation & { readonly owner: PodOwner };
 
-/** Reservations of pods of one name, and what the API server says of it; undefined where it did not answer. */
-interface Asked {
-  readonly reservations: readonly OfPod[];
-  readonly answer: { readonly pod: PodOnNode | undefined } | undefined;
-}
-
-/** A reservation whose pod was missing. */
-interface Missed {
-  readonly reservation: OfPod;
-  readonly rounds: number;
-}
-
 /** Looks for stale reservations, round after round. */
 export class StaleCleaner {
   readonly #options: StaleCleanerOptions;
   /** By identity: in how many rounds in a row the pod was missing. A reservation that was made anew is another one. */
-  #missed = new Map<string, Missed>();
+  #missed = new Map<string, number>();
   #isRefused = false;
   #released = 0;
 
@@ -85,41 +70,36 @@ export class StaleCleaner {
     }
   }
 
-  /** One round. A pod about which the API server does not answer counts neither as missing nor as there. */
+  /** One round. The API server is asked only where a pod seems to be missing; without its answer a round counts for nothing. */
   async round(signal: AbortSignal): Promise<void> {
-    if (!this.#options.pods.isKnown) return;
+    const { pods } = this.#options;
+    if (!pods.isKnown) return;
     const suspects = await this.#findSuspects();
-    const before = this.#missed;
-    const missed = new Map<string, Missed>();
+    const listed = suspects.length === 0 ? undefined : await pods.list(signal);
+    if (listed !== undefined) this.#tell(listed.ok ? undefined : listed.error);
+    const missed = new Map<string, number>();
     const due: OfPod[] = [];
-    for await (const { reservations, answer } of this.#ask(suspects, signal)) {
-      for (const reservation of reservations) {
-        const identity = identityOf(toEntry(reservation));
-        const rounds = before.get(identity)?.rounds ?? 0;
-        if (answer === undefined) {
-          if (rounds > 0) missed.set(identity, { reservation, rounds });
-        } else if (!this.#isFor(answer.pod, reservation)) {
-          missed.set(identity, { reservation, rounds: rounds + 1 });
-          if (rounds + 1 >= ROUNDS) due.push(reservation);
-        }
+    for (const [index, reservation] of suspects.entries()) {
+      if (index % SLICE === SLICE - 1) await setImmediate();
+      const identity = identityOf(toEntry(reservation));
+      const rounds = this.#missed.get(identity) ?? 0;
+      if (listed?.ok !== true) {
+        if (rounds > 0) missed.set(identity, rounds);
+      } else if (!isFor(listed.value.get(keyOf(reservation.owner)), reservation)) {
+        missed.set(identity, rounds + 1);
+        if (rounds + 1 >= ROUNDS) due.push(reservation);
       }
     }
     this.#missed = missed;
     if (!signal.aborted) await this.#release(due);
   }
 
-  /** Reservations whose pod is not among those known, by the pod's key. */
-  async #findSuspects(): Promise<ReadonlyMap<string, readonly OfPod[]>> {
-    const suspects = new Map<string, OfPod[]>();
+  /** Reservations whose pod is not among those known. */
+  async #findSuspects(): Promise<readonly OfPod[]> {
+    const suspects: OfPod[] = [];
     for (let from: number | undefined = 0; from !== undefined; ) {
       const page: Page = this.#options.store.ledger.list({ from, limit: SLICE });
-      for (const reservation of page.reservations) {
-        if (!isOfPod(reservation) || this.#isKnown(reservation)) continue;
-        const key = keyOf(reservation.owner);
-        const known = suspects.get(key);
-        if (known === undefined) suspects.set(key, [reservation]);
-        else known.push(reservation);
-      }
+      suspects.push(...page.reservations.filter(isOfPod).filter((each) => !this.#isKnown(each)));
       from = page.next;
       await setImmediate();
     }
@@ -127,37 +107,7 @@ export class StaleCleaner {
   }
 
   #isKnown(reservation: OfPod): boolean {
-    return this.#isFor(this.#options.pods.pods.get(keyOf(reservation.owner)), reservation);
-  }
-
-  /** Whether the reservation is this pod's. Where its runtime told no UID, a pod of its name on this node will do. */
-  #isFor(pod: PodOnNode | undefined, { owner: { uid } }: OfPod): boolean {
-    if (pod === undefined) return false;
-    // Anybody may annotate his pod as a static one's mirror: it keeps what it holds under its own UID.
-    return uid === "" ? pod.nodeName === this.#options.nodeName : pod.uid === uid || pod.metadata.uid === uid;
-  }
-
-  /**
-   * Asks for the pods; after the first failure no more is asked, and the others have no answer. One question after the other,
-   * with a pause: nothing waits for them, and a daemon that is busy with thousands gets its turn late for a request.
-   */
-  async *#ask(suspects: ReadonlyMap<string, readonly OfPod[]>, signal: AbortSignal): AsyncGenerator<Asked, void> {
-    const { pauseMs = 5, clock = systemClock } = this.#options;
-    let error: KubeError | undefined;
-    let unasked = 0;
-    for (const [key, reservations] of suspects) {
-      if (error !== undefined) {
-        if (++unasked % SLICE === 0) await setImmediate();
-        yield { reservations, answer: undefined };
-        continue;
-      }
-      if (pauseMs > 0) await sleep(clock, pauseMs, signal);
-      const { namespace = "", name } = nameOf(key);
-      const answer = await this.#options.pods.lookUp(namespace, name, signal);
-      if (!answer.ok) error = answer.error;
-      yield { reservations, answer: answer.ok ? { pod: answer.value } : undefined };
-    }
-    this.#tell(error);
+    return isFor(this.#options.pods.pods.get(keyOf(reservation.owner)), reservation);
   }
 
   /** A trouble is told once, when it begins. */
@@ -175,7 +125,7 @@ export class StaleCleaner {
     const { store, log } = this.#options;
     const gone: Reservation[] = [];
     for (let from = 0; from < due.length; from += GROUP) {
-      // Its pod may have shown up, and others may have released it or made it anew, while questions were under way.
+      // Its pod may have shown up, and others may have released it or made it anew meanwhile.
       const group = due.slice(from, from + GROUP).filter((each) => !this.#isKnown(each));
       const released = group.filter((each) => store.ledger.release([each]) > 0);
       const committed = await store.commit();
@@ -199,6 +149,13 @@ export function showStaleCleaner(shown: Exposition, cleaner: StaleCleaner): void
     { name: "nvipam_stale_releases_total", help: "Reservations that were released because their pod is gone" },
     () => cleaner.released,
   );
+}
+
+/** Whether the reservation is this pod's. Where its runtime told no UID, a pod of its name on this node will do. */
+function isFor(pod: PodOnNode | undefined, { owner: { uid } }: OfPod): boolean {
+  if (pod === undefined) return false;
+  // Anybody may annotate his pod as a static one's mirror: it keeps what it holds under its own UID.
+  return uid === "" || pod.uid === uid || pod.metadata.uid === uid;
 }
 
 function isOfPod(reservation: Reservation): reservation is OfPod {
