@@ -126,9 +126,12 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
 
   /** The list as events of a watch, which goes on as the watch after it. */
   async #listAsStream(signal: AbortSignal): Promise<Result<void, KubeError>> {
+    const { silenceMs = SILENCE_MS } = this.#options;
     const found = new Map<string, S>();
     let listed = false;
+    let heardAt = this.#clock.now();
     const ended = await this.#open(signal, undefined, (event) => {
+      heardAt = this.#clock.now();
       if (listed) this.#take(event);
       else if (event.type !== "BOOKMARK") found.set(keyOf(event.object.metadata), this.#options.keep(event.object));
       else if (event.object.metadata.annotations?.[INITIAL_END] === "true") {
@@ -140,6 +143,8 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
       this.#streaming = false;
       return ok(undefined);
     }
+    // Where nothing changes it may have no bookmark for minutes. The watch that goes on has, or finds out what is wrong.
+    if (listed && this.#clock.now() - heardAt >= silenceMs) return ok(undefined);
     return ended.ok && !listed ? fail(localError("malformed", "the streaming list ended before it was whole")) : ended;
   }
 

@@ -110,6 +110,18 @@ test("R12 a watch that falls silent is declared dead and opened again", async ()
   });
 });
 
+test("a streaming list that is whole and then silent is followed by a watch: where nothing changes it has no bookmark for minutes", async () => {
+  const script = [
+    stream("open", event("ADDED", "a", "7"), bookmark("7", true)),
+    stream("open", event("ADDED", "c", "9")),
+  ];
+  await withReflector(script, { silenceMs: 300 }, async ({ faults, changes, failures, until }) => {
+    await until(() => changes.includes("added default/c 9"));
+    assert.equal(failures, []);
+    assert.is(query(faults, 1).resourceVersion, "7");
+  });
+});
+
 test("R12 a watch that never brought anything leads to a new list: the server's data may have been restored", async () => {
   const script = [noStreaming, page("70", ["a", "b"]), stream("open"), page("7", ["a"]), stall];
   await withReflector(script, { silenceMs: 50 }, async ({ faults, reflector, changes, until }) => {
