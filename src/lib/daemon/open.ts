@@ -51,8 +51,6 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<Result<Ope
   freezeNewSpace();
   // All of it is read before other threads have compiled what reads it as well as they can, which costs a tenth of a start.
   setFlagsFromString("--no-turbofan");
-  // All of it is read before other threads have compiled what reads it as well as they can, which costs a tenth of a start.
-  setFlagsFromString("--no-turbofan");
   // So little is looked through at a time that waking other threads for it costs more than it saves: a fifth of a call.
   setFlagsFromString("--no-parallel-scavenge");
   const endpoint = parseEndpoint(values["bind-address"], values["allow-insecure-bind"]);
@@ -63,7 +61,6 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<Result<Ope
     log: log.named("store"),
     ...(observer !== undefined && { committed: (seconds: number) => observer.committed(seconds) }),
   });
-  setFlagsFromString("--turbofan");
   setFlagsFromString("--turbofan");
   if (!opened.ok) return fail(opened.error.message);
   const store = opened.value;

@@ -128,8 +128,9 @@ function readLines(
     heard();
     try {
       const refused = lines.take(chunk);
-      if (refused !== undefined) resolve(fail(refused));
-      if (refused !== undefined) body.destroy();
+      if (refused === undefined) return;
+      resolve(fail(refused));
+      body.destroy();
     } catch (error) {
       body.destroy(error instanceof Error ? error : new Error(String(error)));
     }

@@ -1,7 +1,5 @@
 /** The whole content of a ledger, packed and unpacked. */
-
-import type { Entry } from "./entry.ts";
-import { toEntry, toReservation } from "./entry.ts";
+import { type Entry, toEntry, toReservation } from "./entry.ts";
 import type { Change, LedgerImage, LedgerSnapshot, PoolID, PoolRecord } from "./reservation.ts";
 
 /** Packs a content. */
