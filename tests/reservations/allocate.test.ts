@@ -62,6 +62,40 @@ test("R1 a freed address is given again only when the block has been gone round"
   assert.equal(given, ["10.10.0.9", "10.10.0.10", "10.10.0.11", "10.10.0.12", "10.10.0.9"]);
 });
 
+test("R1 an address that has just been released is passed over although its turn has come", () => {
+  const ledger = new Ledger();
+  const next = (container: string): string | undefined => outcome(add(ledger, container, [pool2]))[0];
+  add(ledger, "asked", [pool2], { requested: ["10.10.0.10"] });
+  assert.is(next("c1"), "10.10.0.9");
+  del(ledger, "asked", pool2);
+  assert.is(next("c2"), "10.10.0.11");
+});
+
+test("R1 where all free addresses have just been released, the one that was released first is given", () => {
+  const ledger = new Ledger();
+  const next = (container: string): string | undefined => outcome(add(ledger, container, [pool2]))[0];
+  for (const container of ["c1", "c2", "c3", "c4"]) next(container);
+  for (const container of ["c3", "c1", "c2"]) del(ledger, container, pool2);
+  assert.equal(["c5", "c6", "c7"].map(next), ["10.10.0.11", "10.10.0.9", "10.10.0.10"]);
+});
+
+test("no more than the 64 addresses that were released last are passed over", () => {
+  const ledger = new Ledger();
+  const wide = ready(ipPool("wide", { subnet: "10.0.0.0/16", perNodeBlockSize: 200 }, "10.0.0.1-10.0.0.200"));
+  const all = Array.from({ length: 100 }, (_, index) => `10.0.0.${index + 1}`);
+  for (const [index, text] of all.entries()) add(ledger, `c${index}`, [wide], { requested: [text] });
+  for (const index of all.keys()) del(ledger, `c${index}`, wide);
+  const given = Array.from({ length: 37 }, (_, index) => outcome(add(ledger, `d${index}`, [wide]))[0]);
+  assert.equal(given, [...all.slice(0, 36), "10.0.0.101"]);
+});
+
+test("an address that was asked for by name does not rest", () => {
+  const ledger = new Ledger();
+  add(ledger, "c1", [pool2]);
+  del(ledger, "c1", pool2);
+  assert.equal(outcome(add(ledger, "c2", [pool2], { requested: ["10.10.0.9"] })), ["10.10.0.9"]);
+});
+
 test("R1 what was held under a former uid of the pool is not given under the new one", () => {
   const ledger = new Ledger();
   add(ledger, "c1", [pool2]);

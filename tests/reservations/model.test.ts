@@ -1,6 +1,7 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Address, contains, formatAddress, sameAddress } from "../../src/lib/ip/address.ts";
+import { toReservation } from "../../src/lib/reservations/entry.ts";
 import { changesOf } from "../../src/lib/reservations/image.ts";
 import { type Allocation, Ledger } from "../../src/lib/reservations/ledger.ts";
 import type { NodePool } from "../../src/lib/reservations/pool.ts";
@@ -52,13 +53,18 @@ function walk(pool: NodePool): readonly Address[] {
 class Model {
   held: Reservation[] = [];
   turns = new Map<string, Address>();
+  /** What was released, the first one first; the blocks are so small that all of it rests. */
+  resting = new Map<NodePool, Address[]>(pools.map((pool) => [pool, []]));
 
   next(pool: NodePool): Address | undefined {
     const all = walks.get(pool) ?? [];
     const turn = this.turns.get(pool.id.name);
     const after = turn === undefined ? [] : all.filter(({ value }) => value > turn.value);
     const before = turn === undefined ? all : all.filter(({ value }) => value <= turn.value);
-    return [...after, ...before].find((each) => !this.isHeld(pool, each));
+    const free = [...after, ...before].filter((each) => !this.isHeld(pool, each));
+    const resting = this.resting.get(pool) ?? [];
+    const rested = free.find((each) => !resting.some((one) => sameAddress(one, each)));
+    return rested ?? resting.find((each) => free.some((one) => sameAddress(one, each)));
   }
 
   isHeld(pool: NodePool, wanted: Address): boolean {
@@ -88,8 +94,34 @@ class Model {
     }
   }
 
+  /** Notes what rests after a step that the ledger says, in its order. An address that is given rests no more. */
+  note(change: Change): void {
+    if (change.type === "release" && change.before !== undefined) {
+      const { pool, addresses } = toReservation(change.before);
+      this.#restingOf(pool.name).push(...addresses);
+    }
+    if (change.type !== "reserve") return;
+    const { pool, addresses } = toReservation(change.entry);
+    const resting = this.#restingOf(pool.name);
+    for (const given of addresses) {
+      const index = resting.findIndex((each) => sameAddress(each, given));
+      if (index >= 0) resting.splice(index, 1);
+    }
+  }
+
+  /** What a daemon that starts knows: a snapshot does not say what rests. */
+  restart(): void {
+    this.resting = new Model().resting;
+  }
+
+  #restingOf(name: string): Address[] {
+    const [, resting = []] = [...this.resting].find(([pool]) => pool.id.name === name) ?? [];
+    return resting;
+  }
+
   copy(): Model {
     const copy = new Model();
+    copy.resting = new Map([...this.resting].map(([pool, addresses]) => [pool, [...addresses]]));
     copy.held = [...this.held];
     copy.turns = new Map(this.turns);
     return copy;
@@ -107,10 +139,14 @@ test("R1 R4 20,000 random steps agree with a model that walks lists, and so do u
     const before = random.below(4) === 0 ? { model: model.copy(), contents: contents(ledger) } : undefined;
     oneStep(step);
     const changes = ledger.takeChanges();
-    if (before === undefined) journal.push(...changes);
-    else {
+    if (before === undefined) {
+      journal.push(...changes);
+      for (const change of changes) model.note(change);
+    } else {
       ledger.undo(changes);
       model = before.model;
+      // What was given for a moment has left the queue of those that rest.
+      for (const change of changes) if (change.type === "reserve") model.note(change);
       assert.equal(contents(ledger), before.contents);
       counts.undone++;
     }
@@ -223,7 +259,9 @@ test("R1 R4 20,000 random steps agree with a model that walks lists, and so do u
     // Goes on with what a restarted daemon would have.
     base = replayed.image();
     journal = [];
-    ledger = replayed;
+    ledger = new Ledger();
+    ledger.apply(changesOf(base));
+    model.restart();
     counts.reloaded++;
   }
 });

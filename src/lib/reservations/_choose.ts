@@ -81,16 +81,25 @@ function chooseNext(circumstances: Circumstances): Result<Chosen, Refusal> {
   return fail(exhausted(circumstances));
 }
 
-/** The next free address in turn that the request does not get from its other pool. */
+/**
+ * The next free address in turn that does not rest and that the request does not get from its other pool; where all others
+ * rest, the one of them that was released first.
+ */
 function nextOther(circumstances: Circumstances): bigint | undefined {
   const { pool, occupancy } = circumstances;
   const { family } = pool.network;
   const taken = occupancy.taken(family);
+  const resting = occupancy.resting(family);
   const cursor = occupancy.cursor?.family === family ? occupancy.cursor.value : undefined;
-  const free = nextFree(pool.usable, taken, cursor);
-  if (free === undefined || !isSiblings({ family, value: free }, circumstances)) return free;
-  const after = nextFree(pool.usable, taken, free);
-  return after === free ? undefined : after;
+  const isOther = (value: bigint): boolean => !isSiblings({ family, value }, circumstances);
+  const first = nextFree(pool.usable, taken, cursor);
+  let free = first;
+  while (free !== undefined) {
+    if (!resting.has(free) && isOther(free)) return free;
+    free = nextFree(pool.usable, taken, free);
+    if (free === first) break;
+  }
+  return [...resting].find((value) => isUsable(pool, { family, value }) && isOther(value));
 }
 
 function isSiblings(address: Address, { sibling }: Circumstances): boolean {

@@ -49,7 +49,7 @@ export class State {
         this.#put(change.place, change.entry);
         break;
       case "release":
-        this.#remove(change.place);
+        this.#remove(change.place, { rests: true });
         break;
       case "cursor":
         this.#setCursor(change.pool, change.address);
@@ -64,7 +64,7 @@ export class State {
   takeBack(change: Change): void {
     switch (change.type) {
       case "reserve":
-        this.#remove(change.place);
+        this.#remove(change.place, { rests: false });
         break;
       case "release":
         if (change.before !== undefined) this.#put(change.place, change.before);
@@ -101,17 +101,17 @@ export class State {
 
   /** Where records were lost, something may stand at the place still: it was released, or the place would not be another's. */
   #put(place: number, entry: Entry): void {
-    this.#remove(place);
+    this.#remove(place, { rests: true });
     this.records.put(place, entry);
     const occupancy = this.occupancyOf(entry.pool);
     for (const address of addressesOf(entry)) occupancy.claim(address);
   }
 
-  #remove(place: number): void {
+  #remove(place: number, { rests }: { readonly rests: boolean }): void {
     const removed = this.records.remove(place);
     if (removed === undefined) return;
     const occupancy = this.occupancyOf(removed.pool);
-    for (const address of addressesOf(removed)) occupancy.unclaim(address);
+    for (const address of addressesOf(removed)) occupancy.unclaim(address, { rests });
   }
 
   #setCursor(pool: PoolID, cursor: Address | undefined): void {
