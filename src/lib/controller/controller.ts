@@ -208,9 +208,10 @@ export class Controller {
         failed: (during, error, waitMs) => watchLog.failed(during, error, waitMs),
         recovered: () => watchLog.recovered(),
         listed: (count) => {
-          for (const { pool } of reflector.store.values()) {
-            if (pool !== undefined) this.#leading?.poolBurst.add(this.view.setListed(pool));
-          }
+          // All of them: the view may be ahead of the store, by a write of this process.
+          const pools = [...reflector.store.values()].flatMap(({ pool }) => pool ?? []);
+          const concerned = pools.flatMap((pool) => this.view.setListed(pool));
+          this.#leading?.poolBurst.add(concerned);
           watchLog.listed(count);
         },
       },
