@@ -64,6 +64,8 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
   #version: string | undefined;
   /** Whether the server may be asked for a streaming list: until it refuses. */
   #streaming: boolean;
+  /** Whether the last list was a streaming one that came to nothing: what is wrong may be wrong with those alone. */
+  #streamFailed = false;
   /** Whether the last thing that happened was a failure. */
   #failing = false;
 
@@ -107,7 +109,9 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
   }
 
   #list(signal: AbortSignal): Promise<Result<void, KubeError>> {
-    return this.#streaming ? this.#listAsStream(signal) : this.#listInPages(signal);
+    const asStream = this.#streaming && !this.#streamFailed;
+    this.#streamFailed = false;
+    return asStream ? this.#listAsStream(signal) : this.#listInPages(signal);
   }
 
   async #listInPages(signal: AbortSignal): Promise<Result<void, KubeError>> {
@@ -133,12 +137,14 @@ export class Reflector<T extends KubeObject, S extends Stored = T> {
     const ended = await this.#open(signal, undefined, (event) => {
       heardAt = this.#clock.now();
       if (listed) this.#take(event);
+      else if (event.type === "DELETED") found.delete(keyOf(event.object.metadata));
       else if (event.type !== "BOOKMARK") found.set(keyOf(event.object.metadata), this.#options.keep(event.object));
       else if (event.object.metadata.annotations?.[INITIAL_END] === "true") {
         listed = true;
         this.#replace(found, event.object.metadata.resourceVersion);
       }
     });
+    this.#streamFailed = !listed;
     if (!ended.ok && ended.error.code === "invalid") {
       this.#streaming = false;
       return ok(undefined);

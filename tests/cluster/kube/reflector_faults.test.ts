@@ -41,8 +41,7 @@ for (const [name, fault, code] of BREAKS) {
   });
 
   test(`a list is begun anew after ${name}`, async () => {
-    const script = [fault, stream("open", event("ADDED", "c", "9"), bookmark("9", true))];
-    await withReflector(script, {}, async ({ changes, failures, until }) => {
+    await withReflector([fault, page("9", ["c"]), stall], {}, async ({ changes, failures, until }) => {
       await until(() => changes.length > 0);
       assert.equal(changes, ["added default/c 9"]);
       assert.is(failures[0]?.error.code, code);

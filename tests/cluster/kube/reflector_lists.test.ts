@@ -2,7 +2,7 @@
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { KubeObject } from "../../../src/lib/kube/object.ts";
-import { bookmark, event, json, noStreaming, object, page, stall, status, stream } from "../_fault_server.ts";
+import { bookmark, drop, event, json, noStreaming, object, page, stall, status, stream } from "../_fault_server.ts";
 import { query, withReflector } from "./_reflector.ts";
 
 const test = suite("reflector lists");
@@ -50,19 +50,42 @@ test("a streaming list is in the store when its bookmark has come, and the same 
 test("a streaming list that breaks before its bookmark leaves the store as it was, and is begun anew", async () => {
   const broken = stream("break", event("ADDED", "a", "3"));
   const whole = stream("open", event("ADDED", "b", "4"), bookmark("5", true));
-  await withReflector([broken, broken, whole], {}, async ({ changes, failures, until }) => {
+  await withReflector([broken, drop, broken, drop, whole], {}, async ({ changes, failures, until }) => {
     await until(() => changes.length > 0);
     assert.equal(changes, ["added default/b 4"]);
-    assert.is(failures.length, 2);
+    assert.is(failures.length, 4);
   });
 });
 
 test("a streaming list that the server ends before its bookmark is a failure, which is waited after", async () => {
   const ended = stream("end", event("ADDED", "a", "3"));
-  await withReflector([ended, stream("open", bookmark("5", true))], {}, async ({ reflector, failures, until }) => {
+  await withReflector([ended, page("5", []), stall], {}, async ({ reflector, failures, until }) => {
     await until(() => reflector.hasSynced);
     assert.is(failures.length, 1);
     assert.is(reflector.store.size, 0);
+  });
+});
+
+for (const [name, fault] of [
+  ["is refused", status(504, "Timeout")],
+  ["breaks", stream("break", event("ADDED", "a", "3"))],
+  ["has no bookmark", stream("open", event("ADDED", "a", "3"))],
+] as const) {
+  test(`after a streaming list that ${name} the next is in pages, as a server may have those alone`, async () => {
+    await withReflector([fault, page("7", ["a"]), stall], { silenceMs: 200 }, async ({ faults, changes }) => {
+      await faults.untilAsked(3);
+      assert.equal(changes, ["added default/a 7"]);
+      assert.is(query(faults, 1).sendInitialEvents, undefined);
+      assert.is(query(faults, 2).resourceVersion, "7");
+    });
+  });
+}
+
+test("an object that is deleted before a streaming list is whole is not in it", async () => {
+  const initial = [event("ADDED", "a", "3"), event("ADDED", "b", "4"), event("DELETED", "a", "5")];
+  await withReflector([stream("open", ...initial, bookmark("6", true))], {}, async ({ reflector, changes, until }) => {
+    await until(() => reflector.hasSynced);
+    assert.equal(changes, ["added default/b 4"]);
   });
 });
 
