@@ -59,6 +59,12 @@ const attachments: readonly [
   ["in no named pool, but in two blocks", { pools: ["six"] }, "10.0.0.6", ["IPPool/a adopted", "IPPool/b adopted"]],
   ["in no named pool, but excluded by one", { pools: ["six"] }, "10.0.0.105", ["IPPool/a adopted"]],
   ["in a pool that is gone", { pools: ["a", "gone"] }, "10.77.0.1", ["IPPool/gone adopted"]],
+  [
+    "in one of two pools that are gone",
+    { pools: ["gone", "lost"] },
+    "10.77.0.1",
+    ["IPPool/gone adopted", "IPPool/lost adopted"],
+  ],
   ["of a pool that is gone, in the block of one that is there", { pools: ["gone"] }, "10.0.0.2", ["IPPool/a adopted"]],
   ["in none of the named pools, which are all there", { pools: ["a", "b"] }, "10.77.0.1", []],
   ["an equal number of the other family", { pools: ["six"] }, "::a00:2", ["IPPool/six adopted"]],

@@ -13,8 +13,8 @@ export interface Claim {
 
 /**
  * The pools of an address of an attachment whose config is known: of those that it names the one whose block has the address,
- * else the one whose network has it. Where none has, all whose block has it; where there are none either, the pool that it
- * names and that is gone, so that the address is not given again should the pool come back.
+ * else the one whose network has it. Where none has, all whose block has it; where there are none either, each pool that it
+ * names and that is gone, as nobody knows which of them it was: the address is not given again should the pool come back.
  */
 export function claimsOfAttachment(
   { request }: Pick<CachedAttachment, "request">,
@@ -28,8 +28,8 @@ export function claimsOfAttachment(
   if (pool !== undefined) return [claimOf(pool, how)];
   const others = pools.filter((each) => holds(each, address));
   if (others.length > 0) return others.map((each) => claimOf(each, how));
-  const gone = names.find((name) => named.every(({ id }) => id.name !== name));
-  return gone === undefined ? [] : [{ pool: { kind, name: gone, uid: "" }, how }];
+  const gone = names.filter((name) => named.every(({ id }) => id.name !== name));
+  return gone.map((name) => ({ pool: { kind, name, uid: "" }, how }));
 }
 
 /** The pools of an address that a pod says it has: those whose block has it, or that exclude it. */
