@@ -239,6 +239,41 @@ test("R7 an entry that is damaged or doubled does not come to rest over somebody
   assert.equal(restingOf(made, IP), []);
 });
 
+const OF_THREE = { subnet: "10.10.0.0/27", perNodeBlockSize: 3 };
+const REPAIRS: readonly [
+  name: string,
+  spec: typeof OF_THREE,
+  allocations: readonly string[],
+  rests: readonly string[],
+][] = [
+  ["that fits no spec", OF_THREE, ["node-a 4-6", "node-b 6-8"], ["node-b 10.10.0.6-10.10.0.8 Repaired"]],
+  ["that others hold whole", OF_THREE, ["node-a 4-6", "node-b 6-8", "node-c 7-9"], []],
+  [
+    "that fits another spec than the one in force",
+    { ...OF_THREE, perNodeBlockSize: 4 },
+    ["node-a 4-6", "node-b 5-8"],
+    ["node-b 10.10.0.5-10.10.0.8 Repaired"],
+  ],
+];
+for (const [name, spec, allocations, rests] of REPAIRS) {
+  test(`R7 of a damaged status, a block ${name} ${rests.length > 0 ? "rests for the addresses that are its alone" : "does not rest"}`, () => {
+    const made = new Cluster();
+    made.delayMs = 10 * MINUTE;
+    for (const node of ["node-a", "node-b", "node-c", "node-d"]) made.addNode(node);
+    made.addPool("IPPool", "pool1", spec).status = {
+      appliedSpec: OF_THREE,
+      allocations: allocations.map((text) => {
+        const [nodeName = "", first, last] = text.split(/[ -](?=\d)/);
+        return { nodeName, startIP: `10.10.0.${first}`, endIP: `10.10.0.${last}` };
+      }),
+    };
+    made.settle();
+    assert.equal(restingOf(made, IP), rests);
+    const isDealt = allocationsOf(made, IP).some((text) => text.endsWith("10.10.0.7-10.10.0.9"));
+    assert.is(isDealt, allocations.length === 3, "the block with its last addresses");
+  });
+}
+
 /** A plan of node-b's pool, whose node-a gave up its block an hour ago but still exists without matching. */
 function planWith(podUse: (entry: Released<Allocation>) => PodUse, podsForbidden = false) {
   const made = small();

@@ -47,7 +47,9 @@ export function sortOut(
     else if (asked !== undefined && indexOf(asked.division, held.block) !== undefined) second.push(held);
     else withdrawn.push({ ...held, reason: "Repaired" });
   }
-  return { kept: disjoint(onePerNode([...first, ...second], withdrawn)).kept, withdrawn };
+  const { kept, dropped } = disjoint(onePerNode([...first, ...second], withdrawn));
+  withdrawn.push(...dropped.map((held) => ({ ...held, reason: "Repaired" as const })));
+  return { kept, withdrawn };
 }
 
 /** Whether the spec would deal this block to this node today. */

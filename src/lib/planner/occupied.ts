@@ -32,6 +32,13 @@ export class Occupied {
     return next !== undefined && next.first <= block.last;
   }
 
+  /** Whether every address of the block is spoken for. */
+  covers(block: Range): boolean {
+    const set = this.of(block.family);
+    const next = set.intervals[set.indexFrom(block.first)];
+    return next !== undefined && next.first <= block.first && next.last >= block.last;
+  }
+
   /** The addresses of one family. */
   of(family: Family): IntervalSet {
     return family === 4 ? this.#ipv4 : this.#ipv6;

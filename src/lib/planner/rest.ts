@@ -32,8 +32,8 @@ export interface Resting {
 }
 
 /**
- * Which blocks rest from now on: those of status.released whose rest is not over, and those withdrawn now, unless somebody
- * holds an address of them.
+ * Which blocks rest from now on: those of status.released whose rest is not over, and those withdrawn now, unless others
+ * hold all of their addresses.
  *
  * @param kept the blocks that stay with their nodes.
  * @param isPresent whether a Node object of this name exists.
@@ -60,8 +60,8 @@ export function rest(
     if (left > 0 || use === "some") wakeAfterMs = Math.min(wakeAfterMs, left > 0 ? left : LOOK_AGAIN_MS);
   }
   for (const { nodeName, block, entry, reason } of [...withdrawn].sort(byNode)) {
-    // A damaged status may name a block twice: what somebody holds is not up for rest.
-    if (kept.overlaps(block)) continue;
+    // A damaged status may name addresses twice: a block that others hold whole is not up for rest.
+    if (kept.covers(block)) continue;
     entries.push({ nodeName, block, entry: { ...entry, releasedAt: now, reason } });
     wakeAfterMs = Math.min(wakeAfterMs, rules.delayMs);
   }
