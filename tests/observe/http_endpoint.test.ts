@@ -3,6 +3,7 @@ import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parseBindAddress, serveHttp } from "../../src/lib/observe/http_endpoint.ts";
 import { readiness } from "../../src/lib/observe/readiness.ts";
+import { serverOf } from "../server_of.ts";
 
 const ADDRESSES: readonly [text: string, place: ReturnType<typeof parseBindAddress>][] = [
   [":8080", { host: undefined, port: 8080 }],
@@ -32,6 +33,19 @@ test("paths answer, others do not, and nothing is written to", async () => {
     assert.is((await fetch(`${url}/healthz`, { method: "POST" })).status, 405);
     const taken = await serveHttp(`127.0.0.1:${opened.value.port}`, {});
     assert.ok(!taken.ok && taken.error.includes("EADDRINUSE"));
+  } finally {
+    await opened.value.close();
+  }
+});
+
+test("a connection that cannot be accepted is not the end of the process", async () => {
+  const opened = await serveHttp("127.0.0.1:0", { "/healthz": () => ({ status: 200, body: "ok\n" }) });
+  assert.ok(opened.ok);
+  const url = `http://127.0.0.1:${opened.value.port}/healthz`;
+  try {
+    const server = await serverOf(() => fetch(url));
+    server.emit("error", new Error("accept EMFILE"));
+    assert.is((await fetch(url)).status, 200);
   } finally {
     await opened.value.close();
   }

@@ -108,6 +108,8 @@ export class AdmissionServer {
       server.once("error", (error) => resolve(fail(`the webhook cannot listen on port ${port}: ${error.message}`)));
       server.listen({ port, ...(host === undefined ? {} : { host }) }, () => resolve(ok(undefined)));
     });
+    // A connection that cannot be accepted, as no file may be opened any more, ends alone.
+    server.on("error", () => undefined);
     if (listening.ok) this.#lookLater();
     return listening;
   }

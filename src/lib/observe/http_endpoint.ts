@@ -54,6 +54,8 @@ export async function serveHttp(address: string, routes: Routes): Promise<Result
   } catch (error) {
     return fail(`${address}: ${error instanceof Error ? error.message : String(error)}`);
   }
+  // A connection that cannot be accepted, as no file may be opened any more, ends alone.
+  server.on("error", () => undefined);
   // A server that listens on TCP has an address of this shape.
   const { address: host, family, port } = server.address() as AddressInfo;
   return ok({

@@ -8,6 +8,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { type AdmissionOptions, type AdmissionRequest, AdmissionServer } from "../../../src/lib/kube/admission.ts";
 import { FakeClock, settle } from "../../fake_clock.ts";
+import { serverOf } from "../../server_of.ts";
 import { makeCertificate } from "../_certificates.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "nv-ipam-admission-"));
@@ -69,6 +70,14 @@ function review(fields: Readonly<Record<string, unknown>> = {}): string {
   const request = { uid: "u-1", operation: "UPDATE", kind, namespace: "ns", name: "a", object: { b: 1 }, ...fields };
   return JSON.stringify({ apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview", request });
 }
+
+test("connections that cannot be accepted are not the end of the process", async () => {
+  await withServer({}, async ({ port }) => {
+    const server = await serverOf(() => send(port, review()));
+    for (let i = 0; i < 2; i++) server.emit("error", new Error("accept EMFILE"));
+    assert.is((await send(port, review())).status, 200);
+  });
+});
 
 test("a reviewer is given the request, and its verdict goes back under the same uid", async () => {
   const seen: AdmissionRequest[] = [];
