@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2, constants } from "node:http2";
-import { connect } from "node:net";
+import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -125,6 +125,23 @@ test("R13 a second daemon on the same socket is refused, and lets its own store 
       await second.remove();
     }
   }));
+
+test("R3 beside an original that answers on the socket a start leaves its file alone, and makes none", async () => {
+  const daemon = new LocalDaemon();
+  const original = createServer();
+  try {
+    for (const path of [daemon.socket, daemon.store]) mkdirSync(dirname(path));
+    await new Promise<void>((resolve) => original.listen(daemon.socket, resolve));
+    const { text } = formatLegacy(new Map());
+    writeFileSync(daemon.store, text);
+    assert.match((await daemon.tryOpen()) ?? "", "another daemon answers there");
+    assert.equal(readdirSync(dirname(daemon.store)), ["store"]);
+    assert.is(readFileSync(daemon.store, "utf8"), text);
+  } finally {
+    await new Promise((resolve) => original.close(resolve));
+    await daemon.remove();
+  }
+});
 
 test("R13 tcp serves on loopback, and not beyond", async () => {
   const daemon = new LocalDaemon();
@@ -334,7 +351,8 @@ test("R13 the lock is the kernel's: a killed daemon's store can be opened at onc
         () => true,
         () => false,
       );
-    assert.match((await place.tryOpen()) ?? "", `${place.store}.lock`);
+    const elsewhere = `--bind-address=unix://${join(place.directory, "other.sock")}`;
+    assert.match((await place.tryOpen([elsewhere])) ?? "", `${place.store}.lock`);
     const ended = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGKILL");
     await ended;

@@ -179,6 +179,28 @@ test("what the original changed is taken over, and our files of before are set a
   await second.close();
 });
 
+test("of what imports set aside, those of before are kept to ten generations", async () => {
+  const storage = withOriginal();
+  const two = storage.content(STORE_FILE) ?? Buffer.alloc(0);
+  originalRuns(storage, "by the original 3");
+  const three = storage.content(STORE_FILE) ?? Buffer.alloc(0);
+  const replaced = (): number[] =>
+    storage
+      .paths("/var/nv-ipam")
+      .flatMap((path) => /\.replaced\.(\d+)\.journal$/.exec(path)?.[1] ?? [])
+      .map(Number);
+  for (let start = 1; start <= 14; start++) {
+    storage.put(STORE_FILE, start % 2 === 0 ? two : three);
+    const store = await open(storage);
+    await store.close({ exportLegacy: false });
+  }
+  assert.equal(
+    replaced().sort((a, b) => a - b),
+    [3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13],
+  );
+  assert.is(storage.paths("/var/nv-ipam").filter((path) => path.includes(".replaced.")).length, 22);
+});
+
 test("damage to the snapshot of an import never brings back what was before it", async () => {
   const storage = new SimStorage();
   const first = await open(storage);
@@ -199,6 +221,24 @@ test("damage to the snapshot of an import never brings back what was before it",
     const { state, content } = report.value;
     assert.ok(state === "damaged" || content.reservations.length === 2, `step ${at}: ${state}`);
   }
+});
+
+test("what the original wrote while we ran is not overwritten when we stop, and taken over by the next start, as after a crash", async () => {
+  const storage = withOriginal();
+  const content = storage.content(STORE_FILE) ?? Buffer.alloc(0);
+  const first = await open(storage);
+  add(first.ledger, "ours", [POOLS[0]]);
+  await commit(first);
+  // One that had read its file before we put the notice there.
+  storage.put(STORE_FILE, content);
+  originalRuns(storage, "by the original 3");
+  const left = originalReads(storage);
+  const closed = await first.close();
+  assert.match(closed.ok ? "" : closed.error.message, /the original wrote \/var\/nv-ipam\/store while this daemon ran/);
+  assert.equal(originalReads(storage), left);
+  const second = await open(storage);
+  assert.is(textOf(second.ledger.snapshot()), ledgerText(left ?? EMPTY));
+  await second.close();
 });
 
 test("an invalid file is set aside, never imported", async () => {

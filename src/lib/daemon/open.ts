@@ -6,6 +6,7 @@ import type { Log } from "../observe/log.ts";
 import type { Ledger } from "../reservations/ledger.ts";
 import { fail, ok, type Result } from "../result.ts";
 import { parseEndpoint } from "../rpc/server/endpoint.ts";
+import { obstacle } from "../rpc/server/listen.ts";
 import type { Outcome } from "../rpc/server/unary.ts";
 import type { Daemon, DaemonOptions } from "./daemon.ts";
 import type { DAEMON_FLAGS } from "./flags.ts";
@@ -55,6 +56,9 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<Result<Ope
   setFlagsFromString("--no-parallel-scavenge");
   const endpoint = parseEndpoint(values["bind-address"], values["allow-insecure-bind"]);
   if (!endpoint.ok) return endpoint;
+  // Opening the store takes it from the original, which does not know our lock: beside a living one nothing may be touched.
+  const rival = await obstacle(endpoint.value);
+  if (rival !== undefined) return fail(rival);
   const opened = await openStore({
     storeFile: values["store-file"],
     rebuilds,
@@ -85,8 +89,12 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<Result<Ope
     log: log.named("daemon"),
     answered: observer && ((outcome) => observer.answered(outcome)),
   });
+  const closeStore = async (): Promise<void> => {
+    const closed = await store.close();
+    if (!closed.ok) log.error("The store was not handed over to the original's file", { err: closed.error.message });
+  };
   if (!served.ok) {
-    await store.close();
+    await closeStore();
     return served;
   }
   const { close, ...daemon } = served.value;
@@ -95,8 +103,7 @@ export async function openDaemon(options: OpenDaemonOptions): Promise<Result<Ope
     store,
     close: async () => {
       await close();
-      const closed = await store.close();
-      if (!closed.ok) log.error("The store was not handed over to the original's file", { err: closed.error.message });
+      await closeStore();
     },
   });
 }

@@ -8,6 +8,8 @@ import { errno } from "./problem.ts";
 export interface StoreListing {
   readonly snapshots: readonly number[];
   readonly journals: readonly number[];
+  /** Generations that imports set aside. */
+  readonly replaced: readonly number[];
   /** Paths of files that were being written when a process ended. */
   readonly unfinished: readonly string[];
 }
@@ -42,10 +44,14 @@ export class StoreFiles {
   async list(disk: Disk): Promise<StoreListing> {
     const snapshots: number[] = [];
     const journals: number[] = [];
+    const replaced = new Set<number>();
     const unfinished: string[] = [];
     for (const name of await namesIn(disk, this.directory)) {
       if (!name.startsWith(this.#name)) continue;
-      const match = /^(?:\.(snapshot|journal)\.([1-9]\d{0,14}))?(\.tmp)?$/.exec(name.slice(this.#name.length));
+      const rest = name.slice(this.#name.length);
+      const [, aside] = /^\.replaced\.([1-9]\d{0,14})\.(?:snapshot|journal)$/.exec(rest) ?? [];
+      if (aside !== undefined) replaced.add(Number(aside));
+      const match = /^(?:\.(snapshot|journal)\.([1-9]\d{0,14}))?(\.tmp)?$/.exec(rest);
       if (match === null) continue;
       const [, kind, generation, temporary] = match;
       if (temporary !== undefined) unfinished.push(join(this.directory, name));
@@ -53,7 +59,12 @@ export class StoreFiles {
       else if (kind === "journal") journals.push(Number(generation));
     }
     const ascending = (a: number, b: number): number => a - b;
-    return { snapshots: snapshots.sort(ascending), journals: journals.sort(ascending), unfinished };
+    return {
+      snapshots: snapshots.sort(ascending),
+      journals: journals.sort(ascending),
+      replaced: [...replaced].sort(ascending),
+      unfinished,
+    };
   }
 }
 

@@ -93,15 +93,21 @@ export async function writeNotice(disk: Disk, { storeFile }: StoreFiles): Promis
 }
 
 /**
- * Hands the content over to the original. `mark` makes durable that the file with this checksum is our own; only then does
- * it get its name.
+ * Hands the content over to the original, unless that wrote its file while we ran; `exported` is the checksum of what it had
+ * from us, or we from it. `mark` makes durable that the file with this checksum is our own; only then does it get its name.
  */
 export async function exportLegacyFile(
   disk: Disk,
-  { storeFile }: StoreFiles,
+  files: StoreFiles,
   content: LedgerSnapshot,
+  exported: number | undefined,
   mark: (checksum: number) => Promise<void>,
 ): Promise<void> {
+  const { storeFile } = files;
+  if ((await readLegacyFile(disk, files, exported)).type === "valid") {
+    const message = `the original wrote ${storeFile} while this daemon ran: it is left alone, and the next start takes it over`;
+    throw new StoreFailure({ code: "handover", file: storeFile, message });
+  }
   const { text, checksum } = formatLegacy(toLegacy(content));
   try {
     const staged = await stageFile(disk, storeFile, (file) => file.write(0, Buffer.from(text)));

@@ -9,7 +9,11 @@ import { decideStart, type LegacyFile, readLegacyFile, type Start, writeNotice }
 import type { Journaled } from "./journaled.ts";
 import { errno, failure, type StoreProblem } from "./problem.ts";
 import { type Recovery, recover } from "./recovery.ts";
+import { unlinkIfThere } from "./staging.ts";
 import { StoreWriter } from "./writer.ts";
+
+/** Generations kept of those that earlier imports set aside: whoever goes to and fro must not fill the disk. */
+const REPLACED_KEPT = 10;
 
 /** All that the files say. */
 export interface FoundStore<L> {
@@ -133,7 +137,7 @@ async function begin(
   found: Recovery<unknown> | undefined,
   { exported, why, losses }: Extract<Start, { type: "begin" }>,
   content: LedgerImage,
-  { snapshots, journals }: StoreListing,
+  { snapshots, journals, replaced }: StoreListing,
 ): Promise<StoreWriter> {
   const { disk, files } = context;
   const generation = Math.max(0, ...snapshots, ...journals) + 1;
@@ -145,6 +149,10 @@ async function begin(
   try {
     for (const old of snapshots) await disk.rename(files.path("snapshot", old), files.aside(reason, old, "snapshot"));
     for (const old of journals) await disk.rename(files.path("journal", old), files.aside(reason, old, "journal"));
+    for (const old of replaced.slice(0, -REPLACED_KEPT)) {
+      await unlinkIfThere(disk, files.aside("replaced", old, "snapshot"));
+      await unlinkIfThere(disk, files.aside("replaced", old, "journal"));
+    }
   } catch (error) {
     context.warn(failure("io", files.directory, "the files of before could not be set aside", error).message);
   }

@@ -188,7 +188,7 @@ export class Store<L extends Journaled> {
   /**
    * Waits for what was committed and lets the store go. By default hands the content over to the original's store file, so
    * that the original can be started next; a damaged store is not handed over, since the original would hand out its lost
-   * addresses again.
+   * addresses again, nor is any where the original wrote that file meanwhile: the next start imports it, as after a crash.
    */
   async close({ exportLegacy = true }: { readonly exportLegacy?: boolean } = {}): Promise<Result<void, StoreProblem>> {
     await this.#adapter.seal();
@@ -199,9 +199,11 @@ export class Store<L extends Journaled> {
   }
 
   async #export(): Promise<Result<void, StoreProblem>> {
-    if (this.#adapter.writer.state.damaged) return fail(damagedProblem(this.#context));
+    const { damaged, exported } = this.#adapter.writer.state;
+    if (damaged) return fail(damagedProblem(this.#context));
+    const { disk, files } = this.#context;
     const mark = (checksum: number): Promise<void> => this.#adapter.markExported(checksum);
-    return settle(exportLegacyFile(this.#context.disk, this.#context.files, toSnapshot(this.ledger.image()), mark));
+    return settle(exportLegacyFile(disk, files, toSnapshot(this.ledger.image()), exported, mark));
   }
 
   #obstacles(): StoreProblem[] {

@@ -28,6 +28,16 @@ export interface ListenHandlers {
   readonly onError: (error: Error) => void;
 }
 
+/** Why nobody can listen there now, or undefined: something else is in the way, or another process answers. */
+export async function obstacle(endpoint: Endpoint): Promise<string | undefined> {
+  if (endpoint.type !== "unix") return undefined;
+  try {
+    return await occupied(endpoint.path);
+  } catch (error) {
+    return refusal(endpoint, error);
+  }
+}
+
 /**
  * Listens. A socket is made under a temporary name with mode 0600, then renamed onto its path; its directory is made with
  * mode 0700 if it is missing; what is not a socket is never removed.
@@ -60,8 +70,12 @@ export async function listen(endpoint: Endpoint, handlers: ListenHandlers): Prom
     });
   } catch (error) {
     server.close();
-    return fail(`listen on ${describeEndpoint(endpoint)}: ${error instanceof Error ? error.message : String(error)}`);
+    return fail(refusal(endpoint, error));
   }
+}
+
+function refusal(endpoint: Endpoint, error: unknown): string {
+  return `listen on ${describeEndpoint(endpoint)}: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 /** A server that has its place. */
