@@ -8,6 +8,7 @@ import {
   fileHeader,
   scanRecords,
 } from "../../src/lib/journal/format.ts";
+import { readSnapshot } from "../../src/lib/journal/snapshot_file.ts";
 import { openStore, readStore, type Store } from "../../src/lib/journal/store.ts";
 import { toEntry } from "../../src/lib/reservations/entry.ts";
 import type { Ledger } from "../../src/lib/reservations/ledger.ts";
@@ -308,6 +309,51 @@ test("the records behind a damaged one are served, and an address whose release 
   const inConflict = ledger.conflicts().map(({ address }) => address);
   assert.equal(inConflict, first.addresses);
   next.kill();
+});
+
+test("a record that is whole but makes no sense is damage: a start serves the rest, and verify says which record it is", async () => {
+  const storage = new SimStorage();
+  const { store, kill } = await open(storage);
+  add(store.ledger, "first", [POOLS[0]]);
+  await commit(store);
+  const before = textOf(store.ledger.snapshot());
+  kill();
+  const { path, content, end } = newestJournal(storage);
+  const sequence = scanRecords(content).records.at(-1)?.sequence ?? 0;
+  const pool = "pool|IPPool|pool4|u";
+  for (const row of [
+    "+0|1|c|net1|10.1.0.x|t|dynamic|n|",
+    "+0|1|c|net1||t|dynamic|n|",
+    "+0|1|abc",
+    "+0|1|c\\|net1|10.1.0.9|t|dynamic|n|",
+    "+0|16777216|c|net1|10.1.0.9|t|dynamic|n|",
+    "cursor||10.1.0.9",
+    "exported|zzz",
+  ]) {
+    const record = encodeRecord(sequence + 1, "c", `${pool};${row}`);
+    const copy = storage.copy();
+    copy.put(path, Buffer.concat([content.subarray(0, end), record], content.length));
+    const report = await readStore({ storeFile: STORE_FILE, disk: new SimDisk(copy, { random }) });
+    assert.match(
+      report.ok ? (report.value.problems[0] ?? "") : report.error.message,
+      /^record \d+ of .* makes no sense/,
+      row,
+    );
+    const next = await open(copy);
+    assert.is(next.store.state(), "damaged", row);
+    assert.is(textOf(next.store.ledger.snapshot()), before, row);
+    next.kill();
+  }
+});
+
+test("a snapshot whose end makes no sense is damaged", async () => {
+  for (const end of ["null", '{"records":0}', '{"sequence":1,"records":0,"damaged":false,"exported":"x"}']) {
+    assert.is(
+      readSnapshot(Buffer.concat([fileHeader("snapshot"), encodeRecord(1, "e", end)]), () => undefined),
+      undefined,
+      end,
+    );
+  }
 });
 
 test("a file of a later format version is refused and nothing is touched", async () => {

@@ -11,7 +11,7 @@
  *     config|POOL|JSON          the pool's configuration as the original's store has it
  *     exported|CHECKSUM         the state was exported
  */
-import { readAddress, writeAddress } from "../reservations/entry.ts";
+import { isAddress, isEntryText, readAddress, writeAddress } from "../reservations/entry.ts";
 import { joinFields, splitFields } from "../reservations/fields.ts";
 import type { Change, PoolID } from "../reservations/reservation.ts";
 import { RECORD_OVERHEAD } from "./format.ts";
@@ -27,7 +27,8 @@ const MINUS = 0x2d;
 const ZERO = 0x30;
 
 /** More than a node can have; a number beyond it was never written. */
-const MAX_PLACE = 2 ** 24;
+const MAX_PLACE = 2 ** 20;
+const MAX_CHECKSUM = 2 ** 32 - 1;
 
 /** Length in bytes of the largest record that only releases one reservation. */
 export const RELEASE_BYTES = RECORD_OVERHEAD + `-${MAX_PLACE}`.length;
@@ -99,24 +100,27 @@ function readReserve(body: string, start: number, end: number, pools: readonly P
   const placeEnd = body.indexOf("|", poolEnd + 1);
   const place = readNumber(body, poolEnd + 1, placeEnd);
   const pool = poolAt(pools, readNumber(body, start, poolEnd));
-  return { type: "reserve", place, entry: { pool, text: body.slice(placeEnd + 1, end) } };
+  const text = body.slice(placeEnd + 1, end);
+  if (!isEntryText(text)) throw new Error(`the record has no reservation ${text}`);
+  return { type: "reserve", place, entry: { pool, text } };
 }
 
 function readRow(row: string, pools: PoolID[], changes: StoredChange[], known: KnownPools): void {
-  const [type, first = "", second = ""] = splitFields(row);
+  if (row.startsWith("pool|")) pools.push(readPool(row, known));
+  else changes.push(readChange(row, pools));
+}
+
+function readChange(row: string, pools: readonly PoolID[]): StoredChange {
+  const [type, first = "", second = "", ...further] = splitFields(row);
+  if (further.length > 0) throw new Error(`the record has too much in ${row}`);
   switch (type) {
-    case "pool":
-      pools.push(readPool(row, known));
-      break;
     case "cursor":
-      changes.push({ type, pool: poolAt(pools, Number(first)), address: readAddress(second) });
-      break;
+      if (!isAddress(second)) throw new Error(`the record has no address ${second}`);
+      return { type, pool: poolAt(pools, readNumber(first)), address: readAddress(second) };
     case "config":
-      changes.push({ type, pool: poolAt(pools, Number(first)), config: second });
-      break;
+      return { type, pool: poolAt(pools, readNumber(first)), config: second };
     case "exported":
-      changes.push({ type, checksum: Number(first) });
-      break;
+      return { type, checksum: readNumber(first, 0, first.length, MAX_CHECKSUM) };
     default:
       throw new Error(`the record has an unknown change ${type}`);
   }
@@ -125,8 +129,9 @@ function readRow(row: string, pools: PoolID[], changes: StoredChange[], known: K
 function readPool(row: string, known: KnownPools): PoolID {
   const found = known.get(row);
   if (found !== undefined) return found;
-  const [, kind, name = "", uid = ""] = splitFields(row);
+  const [, kind, name, uid, ...further] = splitFields(row);
   if (kind !== "IPPool" && kind !== "CIDRPool") throw new Error(`the record has an unknown kind of pool ${kind}`);
+  if (!name || uid === undefined || further.length > 0) throw new Error(`the record has no pool ${row}`);
   const pool = { kind, name, uid } as const;
   known.set(row, pool);
   return pool;
@@ -139,13 +144,13 @@ function poolAt(pools: readonly PoolID[], index: number): PoolID {
 }
 
 /** Decimal digits. */
-function readNumber(text: string, start: number, end: number): number {
+function readNumber(text: string, start = 0, end: number = text.length, most: number = MAX_PLACE): number {
   let number = 0;
   for (let at = start; at < end; at++) {
     const digit = text.charCodeAt(at) - ZERO;
     number = digit >= 0 && digit <= 9 ? number * 10 + digit : Number.NaN;
   }
-  if (start >= end || !(number >= 0 && number <= MAX_PLACE))
+  if (start >= end || !(number >= 0 && number <= most))
     throw new Error(`the record has no number ${text.slice(start, end)}`);
   return number;
 }

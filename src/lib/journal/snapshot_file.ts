@@ -61,12 +61,21 @@ export function readSnapshot(
     const body = bodyOf(bytes, record);
     try {
       if (record.type === "c") apply(decodeChanges(body, pools));
-      else end = JSON.parse(body) as SnapshotEnd;
+      else end = readEnd(body);
     } catch {
       whole = false;
     }
   }
   return whole && end?.records === records.length - 1 ? end : undefined;
+}
+
+/** Throws when the body is none of an end. */
+function readEnd(body: string): SnapshotEnd {
+  const end = JSON.parse(body) as Readonly<Record<keyof SnapshotEnd, unknown>>;
+  const { sequence, records, exported = 0, damaged } = end;
+  if (![sequence, records, exported].every(Number.isSafeInteger) || typeof damaged !== "boolean")
+    throw new Error(`this is no end of a snapshot: ${body}`);
+  return end as SnapshotEnd;
 }
 
 function* slices(changes: Iterable<Change>): Generator<Change[]> {

@@ -11,6 +11,16 @@ export interface Entry {
 }
 
 const UID_FIELD = 9;
+const HOWS = ["dynamic", "static", "index", "gateway", "adopted"] satisfies readonly How[];
+
+/** What may stand in a line between two `|` where nothing is escaped. */
+const FIELD = "[!-:<-?A-[\\]-{}~]*";
+const BYTE = "(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)";
+const ADDRESS = `(?:${BYTE}(?:\\.${BYTE}){3}|0|[1-9a-f][0-9a-f]{0,31})`;
+const IS_ADDRESS = new RegExp(`^${ADDRESS}$`);
+const IS_ENTRY = new RegExp(
+  `^${FIELD}\\|${FIELD}\\|${ADDRESS}(?:,${ADDRESS})*\\|${FIELD}\\|(?:${HOWS.join("|")})(?:\\|${FIELD}){2}(?:(?:\\|${FIELD}){3})?$`,
+);
 const NOBODY: Owner = { type: "none" };
 
 /** Packs a reservation. */
@@ -19,6 +29,17 @@ export function toEntry(reservation: Reservation): Entry {
   const fields = [containerID, ifname, addresses.map(writeAddress).join(","), createdAt, how, network, deviceID];
   if (owner.type === "pod") fields.push(owner.namespace, owner.name, owner.uid);
   return { pool, text: joinFields(fields) };
+}
+
+/** Whether {@link toEntry} can have written the text. Asked of tens of thousands at a start. */
+export function isEntryText(text: string): boolean {
+  if (IS_ENTRY.test(text)) return true;
+  return text.includes("\\") && joinFields(splitFields(text)) === text && IS_ENTRY.test(text.replaceAll("\\", "/"));
+}
+
+/** Whether {@link writeAddress} can have written the text. */
+export function isAddress(text: string): boolean {
+  return IS_ADDRESS.test(text);
 }
 
 /** The reservation of an entry. */
