@@ -152,6 +152,18 @@ test("600 random contents are the same after export and import, and their files 
   }
 });
 
+test("halves of surrogate pairs leave a file that the original reads, with an entry for each reservation", () => {
+  const owner = { type: "pod", namespace: "\udc00", name: "\ud800", uid: "u" } as const;
+  const reservations = ["\ud800", "\ud801", "\udc00"].map((ifname, index): Reservation => {
+    const addresses = [{ family: 4, value: 0x0a000001n + BigInt(index) }] as const;
+    const rest = { network: "", deviceID: "\ud800", how: "dynamic", createdAt: "2026-01-01T00:00:00Z" } as const;
+    return { pool: { kind: "IPPool", name: "p", uid: "" }, containerID: "c", ifname, addresses, owner, ...rest };
+  });
+  const { store } = parsed(formatLegacy(toLegacy({ reservations, pools: [] })).text);
+  const addresses = [...(store?.get("p")?.entries?.values() ?? [])].map(({ ip_address }) => ip_address);
+  assert.equal(addresses, ["10.0.0.1", "10.0.0.2", "10.0.0.3"]);
+});
+
 test("a file whose content was changed does not verify", () => {
   const text = vector("small.json");
   for (let round = 0; round < 200; round++) {

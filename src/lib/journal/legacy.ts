@@ -158,9 +158,12 @@ function goMap<T>(map: ReadonlyMap<string, T> | null, write: (value: T) => strin
   return `{${entries.map(([key, value]) => `${goString(key)}:${write(value)}`).join(",")}}`;
 }
 
-/** encoding/json escapes what could end a script element or a line of JavaScript, besides what JSON demands. */
+/**
+ * encoding/json escapes what could end a script element or a line of JavaScript, besides what JSON demands. Half a surrogate
+ * pair it reads as U+FFFD: written as it is, the checksum would not be that of what Go reads.
+ */
 function goString(value: string): string {
-  return JSON.stringify(value).replace(/[<>&\u2028\u2029]/g, (unit) => {
+  return JSON.stringify(value.toWellFormed()).replace(/[<>&\u2028\u2029]/g, (unit) => {
     return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });
 }

@@ -157,8 +157,9 @@ function toEntry(
 ): LegacyEntry {
   const pod = owner.type === "pod" ? owner : { uid: "", name: "", namespace: "" };
   return {
-    container_id: containerID === "" ? `${REBUILT}${ip}` : containerID,
-    interface_name: ifname,
+    // What the file cannot tell apart must not share a key.
+    container_id: containerID === "" ? `${REBUILT}${ip}` : containerID.toWellFormed(),
+    interface_name: ifname.toWellFormed(),
     ip_address: ip,
     metadata: {
       create_time: createdAt,
