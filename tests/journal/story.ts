@@ -259,7 +259,7 @@ export async function live(storage: SimStorage, before: Knowledge, life: Life, o
   return { knowledge, ending: await disk.died, acknowledged, asked: disk.asked };
 }
 
-/** One call of a client: reserve, release or only look. */
+/** One call of a client: reserve, release or only look. As runtimes do, it sends a DEL for an ADD that failed. */
 async function operate(
   store: Store<Ledger>,
   knowledge: Knowledge,
@@ -270,11 +270,21 @@ async function operate(
   const container = `${client}${random.below(3)}`;
   knowledge.expectBefore(textOf(ledger.snapshot()));
   const holds = ledger.list({ limit: 1, containerID: container }).reservations.length > 0;
+  let adds = false;
   if (random.below(5) > 0) {
     if (holds) del(ledger, container);
-    else if (store.admitsReservations().ok) add(ledger, container, random.pick([[POOLS[0]], [POOLS[1]], POOLS]));
+    else if (store.admitsReservations().ok) adds = add(ledger, container, random.pick([[POOLS[0]], [POOLS[1]], POOLS]));
   }
-  const one = knowledge.begin(textOf(ledger.snapshot()));
+  const problem = await outcomeOf(store, knowledge);
+  if (problem === undefined || !adds) return problem;
+  del(ledger, container);
+  await outcomeOf(store, knowledge);
+  return problem;
+}
+
+/** Waits for what a caller changed. */
+async function outcomeOf(store: Store<Ledger>, knowledge: Knowledge): Promise<StoreProblem | undefined> {
+  const one = knowledge.begin(textOf(store.ledger.snapshot()));
   const committed = await store.commit();
   if (committed.ok) {
     one.acknowledge();
@@ -329,7 +339,10 @@ function randomLife(random: Random): Life {
     faults.push({ at, type: random.pick<"power" | "kill">(["power", "power", "kill"]), when });
   }
   if (random.below(4) === 0) {
-    faults.push({ at: 1 + random.below(at), type: "error", code: random.pick(["EIO", "ENOSPC"]) });
+    // A disk that fails may fail at what was to make that good, too.
+    const code = random.pick<"EIO" | "ENOSPC">(["EIO", "ENOSPC"]);
+    const first = 1 + random.below(at);
+    for (let more = random.below(3); more >= 0; more--) faults.push({ at: first + more, type: "error", code });
   }
   return {
     clients: random.below(4),

@@ -56,8 +56,9 @@ export class JournalAdapter<L extends Journaled> implements Adapter<L> {
       const message = "the store is being closed: try again when the daemon has been started";
       return Promise.reject(new StoreFailure({ code: "closed", file: "", message }));
     }
-    if (changes.length === 0) return (this.#forming ?? this.#writing)?.done.promise ?? Promise.resolve();
-    return this.#join(changes);
+    // After a failure what was taken back may still be in the files, and show after a crash: only new ones end that.
+    if (changes.length > 0 || this.#opened?.writer.failure !== undefined) return this.#join(changes);
+    return (this.#forming ?? this.#writing)?.done.promise ?? Promise.resolve();
   }
 
   /** Writes down that the state was exported into a file with this checksum. Throws StoreFailure. */
