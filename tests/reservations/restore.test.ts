@@ -106,6 +106,18 @@ test("R3 what was deleted while the rebuild went on is not restored, and may be 
   assert.equal(restoreAll(ledger, cached("c1", "192.168.0.2")), [true]);
 });
 
+test("R3 what GC freed while the rebuild goes on is not restored from what was read before", () => {
+  const ledger = new Ledger();
+  ledger.beginRebuild();
+  const found = [cached("c1", "192.168.0.2"), cached("c2", "192.168.0.3")];
+  assert.equal(restoreAll(ledger, ...found), [true, true]);
+  const network = found[0]?.network ?? "";
+  assert.is(ledger.collectGarbage({ network, valid: [{ containerID: "c2", ifname: "net1" }] }), 1);
+  assert.equal(restoreAll(ledger, ...found), [false, false]);
+  ledger.endRebuild();
+  assert.equal(restoreAll(ledger, ...found), [true, false]);
+});
+
 test("R3 a DEL before the rebuild began says nothing about what the rebuild finds", () => {
   const ledger = new Ledger();
   del(ledger, "c1");

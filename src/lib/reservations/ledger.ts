@@ -54,7 +54,7 @@ export interface Usage {
 export class Ledger {
   readonly #state = new State();
   #changes: Change[] = [];
-  /** While a rebuild goes on: the attachments that were deleted since it began. */
+  /** While a rebuild goes on: the attachments that DEL and GC ended since it began. */
   #deleted: Set<string> | undefined;
 
   /** A ledger with a store's content, and what the store has in conflict. */
@@ -115,10 +115,12 @@ export class Ledger {
     if (network === "") return 0;
     const alive = new Set(Array.from(valid, attachmentKey));
     const suspects = this.#state.records.where((entry) => mayBeOf(entry, network) && !alive.has(attachmentOf(entry)));
-    return this.release(suspects.filter((each) => each.network === network && each.containerID !== ""));
+    const dead = suspects.filter((each) => each.network === network && each.containerID !== "");
+    for (const each of dead) this.#deleted?.add(attachmentText(each));
+    return this.release(dead);
   }
 
-  /** A rebuild begins: until it ends, a DEL also keeps what it deletes from being restored (R3). */
+  /** A rebuild begins: until it ends, DEL and GC also keep what they free from being restored (R3). */
   beginRebuild(): void {
     this.#deleted ??= new Set();
   }
