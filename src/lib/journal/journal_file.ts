@@ -74,11 +74,6 @@ export class JournalFile {
     return this.#size - this.#position;
   }
 
-  /** Length of the file in bytes. */
-  get size(): number {
-    return this.#size;
-  }
-
   /** Bytes of records in the file, and of its first line. */
   get length(): number {
     return this.#position;

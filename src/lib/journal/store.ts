@@ -52,22 +52,14 @@ export interface StoreStats extends DiskUse {
 }
 
 /** Opens the node's store. Its lock is held until it is closed. */
-export function openStore(options: StoreOptions): Promise<Result<Store<Ledger>, StoreProblem>> {
-  return openStoreOf(() => new Ledger(), options);
-}
-
-/** Opens the store of another kind of ledger; `create` makes an empty one. */
-export async function openStoreOf<L extends Journaled>(
-  create: () => L,
-  {
-    storeFile,
-    log,
-    disk = nodeDisk,
-    sizes = DEFAULT_SIZES,
-    rebuilds = false,
-    committed = () => undefined,
-  }: StoreOptions,
-): Promise<Result<Store<L>, StoreProblem>> {
+export async function openStore({
+  storeFile,
+  log,
+  disk = nodeDisk,
+  sizes = DEFAULT_SIZES,
+  rebuilds = false,
+  committed = () => undefined,
+}: StoreOptions): Promise<Result<Store<Ledger>, StoreProblem>> {
   const files = new StoreFiles(storeFile);
   const metered = new MeteredDisk(disk);
   const warn = (message: string): void => log.error(message);
@@ -77,7 +69,7 @@ export async function openStoreOf<L extends Journaled>(
     const lock = metered.lock(files.lock);
     if (!lock.ok) return lock;
     try {
-      return ok(await Store.open(context, metered, lock.value, create, log));
+      return ok(await Store.open(context, metered, lock.value, () => new Ledger(), log));
     } catch (error) {
       lock.value.release();
       throw error;
