@@ -326,7 +326,7 @@ test("a record that is whole but makes no sense is damage: a start serves the re
     "+0|1|c|net1||t|dynamic|n|",
     "+0|1|abc",
     "+0|1|c\\|net1|10.1.0.9|t|dynamic|n|",
-    "+0|16777216|c|net1|10.1.0.9|t|dynamic|n|",
+    "+0|16777217|c|net1|10.1.0.9|t|dynamic|n|",
     "cursor||10.1.0.9",
     "exported|zzz",
   ]) {

@@ -26,8 +26,8 @@ const PLUS = 0x2b;
 const MINUS = 0x2d;
 const ZERO = 0x30;
 
-/** More than a node can have; a number beyond it was never written. */
-const MAX_PLACE = 2 ** 20;
+/** More reservations than a daemon has memory for: a number beyond it was never written. */
+const MAX_PLACE = 2 ** 24;
 const MAX_CHECKSUM = 2 ** 32 - 1;
 
 /** Length in bytes of the largest record that only releases one reservation. */
