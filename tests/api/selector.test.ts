@@ -23,6 +23,14 @@ function field(operator: string, ...values: string[]): NodeSelectorTerm {
   return { matchFields: [{ key: "metadata.name", operator, values }] };
 }
 
+/** A term with as many requirements of either sort. */
+function both(count: number): NodeSelectorTerm {
+  return {
+    matchExpressions: Array(count).fill(req("a", "Exists")),
+    matchFields: Array(count).fill(req("metadata.name", "In", "node-a")),
+  };
+}
+
 function validity(...nodeSelectorTerms: NodeSelectorTerm[]) {
   const { errors, warnings } = validatePool(parsed(ippool({ nodeSelector: { nodeSelectorTerms } })));
   const short = (path: string) => path.replace("spec.nodeSelector.nodeSelectorTerms", "terms");
@@ -103,6 +111,11 @@ const RULES: readonly (readonly [
   ["a term", [label("node-role.kubernetes.io/worker", "Exists")], []],
   ["no term", [], ["terms"]],
   ["an empty term", [{}], [], ["terms[0]"]],
+  ["5,000 terms", Array(5000).fill(label("a", "Exists")), []],
+  ["5,001 terms", Array(5001).fill(label("a", "Exists")), ["terms"]],
+  ["5,001 empty terms", Array(5001).fill({}), ["terms"]],
+  ["5,000 requirements in two terms", Array(2).fill(both(1250)), []],
+  ["5,001 requirements in three terms", [both(1250), both(1250), label("a", "Exists")], ["terms"]],
   ["In without values", [label("a", "In")], ["terms[0].matchExpressions[0].values"]],
   ["NotIn without values", [label("a", "NotIn")], ["terms[0].matchExpressions[0].values"]],
   ["In with a value twice", [label("a", "In", "x", "x")], []],

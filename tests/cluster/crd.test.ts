@@ -22,6 +22,8 @@ const { server, client } = await startWith(installCrds);
 const test = suite("CRDs");
 test.after(() => server.remove());
 
+const LABELLED = { key: "a", operator: "Exists" };
+
 /** What is refused, by its name; the message that names the field. Every one of them validatePool refuses too. */
 const REFUSED: readonly [what: string, kind: Kind, spec: unknown, message: RegExp][] = [
   ["no spec", "IPPool", undefined, /spec is required/],
@@ -71,6 +73,13 @@ const REFUSED: readonly [what: string, kind: Kind, spec: unknown, message: RegEx
     /spec\.routes/,
   ],
   ["a selector without terms", "IPPool", ip({ nodeSelector: { nodeSelectorTerms: [] } }), /nodeSelectorTerms/],
+  [
+    "5,001 terms",
+    "IPPool",
+    ip({ nodeSelector: { nodeSelectorTerms: Array(5001).fill({ matchExpressions: [LABELLED] }) } }),
+    /nodeSelectorTerms.*at most 5000/,
+  ],
+  ["5,001 requirements", "CIDRPool", cidr(selector(...Array(5001).fill(LABELLED))), /matchExpressions.*at most 5000/],
   ["an unknown operator", "IPPool", ip(selector({ key: "a", operator: "Is", values: ["b"] })), /operator/],
   ["a key that no label can have", "IPPool", ip(selector({ key: "a b", operator: "Exists" })), /key/],
   ["a field that is not the name", "IPPool", ip(fields({ key: "spec.x", operator: "In", values: ["a"] })), /key/],

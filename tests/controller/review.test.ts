@@ -187,4 +187,19 @@ test("warnings are short and few enough for the API server to hand on", () => {
   assert.ok(warnings.every((warning) => warning.length <= 256));
 });
 
+test("a selector that would take long to match against many nodes is refused unmatched", () => {
+  const view = viewOf();
+  for (let i = 0; i < 5000; i++) view.setNode({ name: `node-${i}`, labels: { a: "b" } });
+  const terms = Array.from({ length: 100_000 }, (_, i) => ({
+    matchExpressions: [{ key: "a", operator: "In", values: [`v${i}`] }],
+  }));
+  const object = ippool({ ...SPEC, nodeSelector: { nodeSelectorTerms: terms } });
+  const began = process.cpuUsage();
+  const verdict = judge({ operation: "CREATE", object }, view);
+  const { user, system } = process.cpuUsage(began);
+  assert.not.ok(verdict.allowed);
+  assert.match(verdict.message ?? "", /nodeSelectorTerms.*100000 requirements in all; at most 5000/);
+  assert.ok(user + system < 5_000_000, `${user + system} µs of CPU`);
+});
+
 test.run();

@@ -1,10 +1,12 @@
 /** The rules of a nodeSelector, those of core/v1 for node affinity. */
 import type { FieldErrors } from "./field_error.ts";
 import { canMatch, isLabelValue } from "./selector.ts";
-import type { NodeSelector, NodeSelectorRequirement } from "./types.ts";
+import type { NodeSelector, NodeSelectorRequirement, NodeSelectorTerm } from "./types.ts";
 
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const OPERATORS = "In, NotIn, Exists, DoesNotExist, Gt or Lt";
+/** Each is looked at for each node; a term without any counts as one. A term for each node of the largest clusters is within. */
+const MAX_REQUIREMENTS = 5000;
 
 /** Checks a selector; `path` is that of the spec's member, as the messages shall name it. */
 export function checkSelector(selector: NodeSelector, path: string, errors: FieldErrors, warnings: FieldErrors): void {
@@ -15,6 +17,12 @@ export function checkSelector(selector: NodeSelector, path: string, errors: Fiel
       undefined,
       "at least one term; leave nodeSelector out to choose every node",
     );
+  }
+  const count = terms.reduce((sum, term) => sum + Math.max(1, requirementsOf(term)), 0);
+  if (count > MAX_REQUIREMENTS) {
+    const message = `has ${count} requirements in all; at most ${MAX_REQUIREMENTS} are allowed`;
+    errors.add(`${path}.nodeSelectorTerms`, terms, message);
+    return;
   }
   for (const [index, term] of terms.entries()) {
     const termPath = `${path}.nodeSelectorTerms[${index}]`;
@@ -29,6 +37,10 @@ export function checkSelector(selector: NodeSelector, path: string, errors: Fiel
       warnings.add(termPath, "object", whyNoMatch(term.matchExpressions ?? []));
     }
   }
+}
+
+function requirementsOf({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm): number {
+  return matchExpressions.length + matchFields.length;
 }
 
 function whyNoMatch(requirements: readonly NodeSelectorRequirement[]): string {

@@ -18,7 +18,8 @@ const POOL_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
 /**
  * Checks a pool against every rule. It refuses what the original's controller refuses, and nothing else but block sizes
- * above 2^53 - 1; what is legal but hardly meant is a warning. The spec's part is remembered for as long as the spec object lives.
+ * above 2^53 - 1 and selectors of more than 5,000 requirements; what is legal but hardly meant is a warning. The spec's part
+ * is remembered for as long as the spec object lives.
  */
 export function validatePool(pool: PoolObject): Validity {
   const spec = "unreadable" in pool ? { errors: pool.unreadable, warnings: [] } : validateSpec(pool.spec);

@@ -44,7 +44,7 @@ export interface AdmissionOptions {
   readonly keyFile: string;
   /** Reviewers by path. They answer from memory: nothing is waited for. */
   readonly reviewers: Readonly<Record<string, (request: AdmissionRequest) => AdmissionVerdict>>;
-  /** Bytes of a review. Default 8 MiB: two objects of etcd's limit, and room. */
+  /** Bytes of a review. Default 5 MiB: a request's object has 3 MiB at most, the stored one 1.5 MiB, and there is room. */
   readonly maxBytes?: number;
   /** Milliseconds for a request to arrive whole. Default 2,000. */
   readonly requestMs?: number;
@@ -147,7 +147,7 @@ export class AdmissionServer {
   }
 
   #serve(question: IncomingMessage, answer: ServerResponse): void {
-    const { reviewers, maxBytes = 8 * 1024 * 1024 } = this.#options;
+    const { reviewers, maxBytes = 5 * 1024 * 1024 } = this.#options;
     const [path = ""] = (question.url ?? "").split("?");
     const review = Object.hasOwn(reviewers, path) ? reviewers[path] : undefined;
     if (review === undefined) refuse(answer, 404, "no such webhook");

@@ -155,6 +155,14 @@ for (const [name, content, path, method, status] of REFUSED) {
   });
 }
 
+test("the largest object that a request may have comes with the largest that is stored, and little more does", async () => {
+  const [object, oldObject] = ["x".repeat(3 * 1024 * 1024), "x".repeat(1.5 * 1024 * 1024)];
+  await withServer({}, async ({ port }) => {
+    assert.is((await send(port, review({ object, oldObject }))).status, 200);
+    assert.is((await send(port, review({ object, oldObject: object }))).status, 413);
+  });
+});
+
 test("a reviewer that throws is told of, and answered 500", async () => {
   const thrown: string[] = [];
   const reviewers = {
