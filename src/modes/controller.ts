@@ -44,7 +44,7 @@ const STOP_MS = 1000;
 type Values = FlagValues<typeof FLAGS>;
 type Closing = () => Promise<void>;
 
-/** Runs until SIGTERM or SIGINT. @returns 0; 1 when it cannot run or lost the lead; 2 when the flags are wrong. */
+/** Runs until SIGTERM or SIGINT. @returns 0; 1 when it cannot run; 2 when the flags are wrong. */
 export function run(args: readonly string[]): Promise<number> {
   return runCommand(COMMAND, args, async (values) => {
     const wrong = wrongValue(values);
@@ -98,7 +98,6 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
   const closings: Closing[] = [() => recorder.stop(STOP_MS)];
   const watching = controller.watch(both);
   const served = await serveEndpoints(values, controller, metrics, log);
-  let outcome: Result<undefined, string> = served.ok ? ok(undefined) : served;
   if (served.ok) {
     closings.push(...served.value);
     await controller.synced(both);
@@ -107,7 +106,7 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
         nodes: controller.view.nodes().length,
         pools: controller.view.pools().length,
       });
-      outcome = await lead(values, controller, client, log.named("leader"), stop, (leads) => {
+      await lead(values, controller, client, log.named("leader"), stop, (leads) => {
         isLeader = leads;
       });
     }
@@ -115,10 +114,10 @@ async function serve(values: Values, log: Log, stop: AbortSignal): Promise<Resul
   ended.abort();
   await Promise.all([watching, ...closings.map((close) => close())]);
   await client.close();
-  return outcome;
+  return served.ok ? ok(undefined) : served;
 }
 
-/** Leads at once, or when the Lease allows it. @returns an error when the lead was lost. */
+/** Leads at once, or whenever the Lease allows it, until it is told to stop. */
 async function lead(
   values: Values,
   controller: Controller,
@@ -126,11 +125,11 @@ async function lead(
   log: Log,
   stop: AbortSignal,
   onLeader: (isLeader: () => boolean) => void,
-): Promise<Result<undefined, string>> {
+): Promise<void> {
   if (!values["leader-elect"]) {
     onLeader(() => true);
     await controller.lead(() => true, stop);
-    return ok(undefined);
+    return;
   }
   const election = new LeaderElection({
     client,
@@ -140,12 +139,17 @@ async function lead(
     observer: new ElectionLog(log),
   });
   onLeader(() => election.isLeader);
-  const end = await election.run(stop, (signal) => {
-    log.info("This process leads");
-    return controller.lead(() => election.mayWrite(), signal);
-  });
-  // Whoever takes its place begins with nothing remembered.
-  return end === "lost" ? fail("the Lease could not be renewed in time: another process may lead now") : ok(undefined);
+  for (;;) {
+    // What is left of a lead that is over must not write under the next one.
+    let isOver = false;
+    const end = await election.run(stop, (signal) => {
+      log.info("This process leads");
+      return controller.lead(() => !isOver && election.mayWrite(), signal);
+    });
+    isOver = true;
+    if (end === "stopped") return;
+    log.warning("The Lease could not be renewed in time; this process stands by");
+  }
 }
 
 /** Probes, metrics and the webhook. @returns how each is closed, or why one could not be opened. */

@@ -84,11 +84,22 @@ test("R2 R14 a leader that was held up with a write in flight changes nothing th
     assert.equal(proxy.answered, [409]);
     proxy.holds = () => false;
     first.signal("SIGCONT");
-    assert.is(await first.ended(), 1);
-    assert.match(first.output, "could not be renewed in time");
+    await until(
+      () => first.output.includes("could not be renewed in time"),
+      "the first knows that it leads no more",
+      () => first.output,
+    );
+    assert.is(await first.metric("nvipam_leader"), 0);
     assert.equal(await pools.blocks("IPPool", "pool1"), dealt);
     assert.is(must(await pools.get("IPPool", "pool1")).metadata.resourceVersion, resourceVersion);
     assert.is(await standby.metric("nvipam_leader"), 1);
+    await standby.stop();
+    await until(async () => (await first.metric("nvipam_leader")) === 1, "the first leads again");
+    await pools.deleteNode("node-c");
+    await pools.addNode("node-d");
+    await pools.untilBlocks("IPPool", "pool1", ["node-a 10.0.0.1-10.0.0.3"]);
+    must(await pools.patch("IPPool", "pool1", { spec: { subnet: "10.0.0.0/28" } }));
+    await pools.untilBlocks("IPPool", "pool1", ["node-a 10.0.0.1-10.0.0.3", "node-d 10.0.0.7-10.0.0.9"]);
   } finally {
     await Promise.all([first.kill(), second?.kill()]);
     await pools.deleteAllNodes();

@@ -112,9 +112,9 @@ export class Controller {
 
   /**
    * Writes statuses until the signal is aborted; then work in hand has two seconds at most. To be called when everything was
-   * read once.
+   * read once. Begins with nothing remembered, however often it is called: another process may have led meanwhile.
    *
-   * @param mayWrite asked before each write.
+   * @param mayWrite asked before each write: also by work that outlasts its time, whoever leads then.
    */
   async lead(mayWrite: () => boolean, signal: AbortSignal): Promise<void> {
     const { releaseDelayMs, record, log } = this.#options;
@@ -217,6 +217,8 @@ export class Controller {
       },
     });
     reflector.store.subscribe((change) => {
+      // Where nobody leads, no look at the pool finds out that it is gone.
+      if (change.type === "deleted") this.#options.observer?.forget(`${kind}/${change.before.metadata.name}`);
       const concerned =
         change.type === "deleted"
           ? this.view.deletePool(kind, change.before.metadata.name)

@@ -83,7 +83,7 @@ export class LeaderElection {
   }
 
   /**
-   * Stands for election, then leads until the signal is aborted or the lease is lost.
+   * Stands for election, then leads until the signal is aborted or the lease is lost. May be called again after that.
    *
    * @param lead the leader's work; its signal is aborted at the end. The lease is renewed until its promise settles, and
    *   only then released: it should hurry.

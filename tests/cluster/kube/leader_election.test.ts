@@ -172,6 +172,37 @@ for (const [name, fault] of [
   });
 }
 
+test("a candidate that lost the lease stands again, and leads at once if nobody has taken it, else when it is free", async () => {
+  await withServer(async ({ leases, candidate }) => {
+    const a = candidate("a", { renewDeadlineMs: 600 });
+    await a.leads;
+    leases.fault = () => drop;
+    await until(a.aborted);
+    a.finish();
+    assert.is(await a.ended, "lost");
+    leases.fault = undefined;
+    const stop = new AbortController();
+    let leads = 0;
+    const lead = async (signal: AbortSignal): Promise<void> => {
+      assert.ok(!signal.aborted && a.election.mayWrite());
+      leads++;
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    };
+    const second = a.election.run(stop.signal, lead);
+    await until(() => leads === 1);
+    leases.write({ holderIdentity: "b", leaseDurationSeconds: 3600, renewTime: "x" });
+    assert.is(await second, "lost");
+    const third = a.election.run(stop.signal, lead);
+    await delay(200);
+    assert.equal([leads, a.election.leader, a.election.mayWrite()], [1, "b", false]);
+    leases.write({ holderIdentity: "", leaseDurationSeconds: 1 });
+    await until(() => leads === 2);
+    stop.abort();
+    assert.is(await third, "stopped");
+    assert.is(leases.lease?.spec?.holderIdentity, "");
+  });
+});
+
 test("a leader goes on through an outage shorter than its renew deadline", async () => {
   await withServer(async ({ leases, candidate }) => {
     const a = candidate("a");
