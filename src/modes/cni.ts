@@ -6,8 +6,8 @@ import { NEWEST_VERSION, versionAnswer } from "../lib/cni/version.ts";
 import { hasCode } from "../lib/disk/has_code.ts";
 import { fail, ok, type Result } from "../lib/result.ts";
 
-/** Largest network config, in bytes; some ten thousand attachments of a GC fit. */
-const MAX_STDIN = 8 * 1024 * 1024;
+/** Largest network config, in bytes; some ten thousand attachments of a GC fit. What fits is less in the daemon's message, which has the same bound. */
+const MAX_STDIN = 4 * 1024 * 1024;
 
 /**
  * Carries out the CNI call that the environment describes (CNI specification, section 2).

@@ -176,12 +176,12 @@ test("refuses 10 MB on stdin with error 6", async (place) => {
   const { code, stdout, stderr } = await call("ADD", JSON.stringify({ ...place.config, x: "x".repeat(10_000_000) }));
   assert.equal([code, stderr], [1, ""]);
   assert.is(JSON.parse(stdout).code, 6);
-  assert.match(JSON.parse(stdout).msg, "larger than 8388608 bytes");
+  assert.match(JSON.parse(stdout).msg, "larger than 4194304 bytes");
 });
 
 test("takes a config of several megabytes", async (place) => {
   await daemonWith(0, place);
-  const { code } = await call("ADD", JSON.stringify({ ...place.config, x: "x".repeat(5_000_000) }));
+  const { code } = await call("ADD", JSON.stringify({ ...place.config, x: "x".repeat(4_000_000) }));
   assert.is(code, 0);
 });
 

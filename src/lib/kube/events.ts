@@ -185,7 +185,7 @@ export class EventRecorder {
     return {
       apiVersion: "v1",
       kind: "Event",
-      metadata: { name: `${subject.name.slice(0, 200)}.${unique.slice(0, 16)}`, namespace },
+      metadata: { name: `${shortName(subject.name)}.${unique.slice(0, 16)}`, namespace },
       involvedObject: subject,
       type: text.type,
       reason: text.reason,
@@ -197,6 +197,11 @@ export class EventRecorder {
       count,
     };
   }
+}
+
+/** Leaves room for what makes the name unique. What is cut off must not leave an end that no name may have before a dot. */
+function shortName(name: string): string {
+  return name.slice(0, 200).replace(/[-.]+$/, "");
 }
 
 function cut(message: string): string {

@@ -88,6 +88,22 @@ test("an event about what is cluster-wide is in the namespace default", async ()
   });
 });
 
+for (const [end, cut] of [
+  ["a dash", "-"],
+  ["a dot", "."],
+  ["a dot and a dash", ".-"],
+] as const) {
+  test(`an event about an object whose name is cut after ${end} has a name that an object can have`, async () => {
+    const kept = "x".repeat(200 - cut.length);
+    await withRecorder([], {}, async ({ faults, recorder, sent }) => {
+      recorder.record({ ...THING, name: `${kept}${cut}y` }, WARNING);
+      await sent();
+      const { metadata } = bodies(faults)[0] as { readonly metadata: { readonly name: string } };
+      assert.match(metadata.name, new RegExp(`^${kept}\\.[0-9a-f]{16}$`));
+    });
+  });
+}
+
 test("the same event again is counted, not told again", async () => {
   let seconds = 0;
   const date = () => new Date(Date.UTC(2026, 0, 1, 0, 0, seconds++));
