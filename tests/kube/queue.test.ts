@@ -127,21 +127,6 @@ test("an outcome may ask for the key again later", async () => {
   );
 });
 
-test("a burst within a key's interval is done together at its end, while other keys go on", async () => {
-  const { clock, queue, begun } = bench({ intervalMs: 500 }, () => "done");
-  for (let i = 0; i < 100; i++) {
-    queue.add("a");
-    if (i === 50) queue.add("b");
-    await clock.advance(2);
-  }
-  await clock.advance(5000);
-  assert.equal(begun, [
-    { key: "a", at: 0 },
-    { key: "b", at: 100 },
-    { key: "a", at: 500 },
-  ]);
-});
-
 test("work that throws is told of and retried", async () => {
   const errors: unknown[] = [];
   let calls = 0;
@@ -220,7 +205,6 @@ test("whatever happens, no key is worked on twice at once, and each is worked on
     work,
     clock,
     concurrency: 3,
-    intervalMs: 20,
     longestRetryMs: 200,
     retriesPerSecond: 1000,
   });

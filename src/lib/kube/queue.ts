@@ -10,8 +10,6 @@ export interface QueueOptions {
   readonly work: (key: string, signal: AbortSignal) => Promise<Outcome>;
   /** Keys at the same time. Default 1. */
   readonly concurrency?: number;
-  /** A key's work begins at most once in so many milliseconds: what comes faster is done together. Default 0. */
-  readonly intervalMs?: number;
   /** Milliseconds until the first retry. Default 100. */
   readonly firstRetryMs?: number;
   /** The longest wait for a retry, in milliseconds. Default 60,000. */
@@ -33,7 +31,6 @@ export class WorkQueue {
   /** Keys that wait for their time: when, and how to cancel. */
   readonly #delayed = new Map<string, { readonly at: number; readonly cancel: () => void }>();
   readonly #failures = new Map<string, number>();
-  readonly #begun = new Map<string, number>();
   readonly #options: Required<Omit<QueueOptions, "onError">> & Pick<QueueOptions, "onError">;
   readonly #abort = new AbortController();
   /** When the next retry may be, as the token bucket counts it. */
@@ -44,7 +41,6 @@ export class WorkQueue {
   constructor(options: QueueOptions) {
     this.#options = {
       concurrency: 1,
-      intervalMs: 0,
       firstRetryMs: 100,
       longestRetryMs: 60_000,
       retryBurst: 100,
@@ -69,12 +65,6 @@ export class WorkQueue {
     if (this.#stopped) return;
     if (this.#running.has(key)) {
       this.#dirty.add(key);
-      return;
-    }
-    const { clock, intervalMs } = this.#options;
-    const left = (this.#begun.get(key) ?? Number.NEGATIVE_INFINITY) + intervalMs - clock.now();
-    if (left > 0) {
-      this.addAfter(key, left);
       return;
     }
     this.#ready.add(key);
@@ -126,7 +116,6 @@ export class WorkQueue {
       this.#delayed.get(key)?.cancel();
       this.#delayed.delete(key);
       this.#running.add(key);
-      if (this.#options.intervalMs > 0) this.#begun.set(key, this.#options.clock.now());
       void this.#run(key);
     }
   }
