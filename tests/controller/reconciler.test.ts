@@ -128,6 +128,20 @@ test("R7 a block rests for the delay, counted anew by each process", async () =>
   assert.is(cluster.object(KEY).status?.released, undefined);
 });
 
+test("R7 R14 a rest is over without a look at pods only when the API server says that the node is gone", async () => {
+  const cluster = clusterOf(["node-a"], 1000);
+  await cluster.reconcile(KEY);
+  cluster.removeNode("node-a");
+  await cluster.reconcile(KEY);
+  assert.is(cluster.object(KEY).status?.released?.length, 1);
+  // It has come back, and the watch does not tell yet.
+  cluster.nodes.set("node-a", { name: "node-a", labels: {} });
+  cluster.addNode("node-b");
+  cluster.time = 5000;
+  await cluster.reconcile(KEY);
+  assert.equal(cluster.blocks(KEY), ["node-a 10.0.0.1-10.0.0.4", "node-b 10.0.0.5-10.0.0.8"]);
+});
+
 const LEAVING = { use: "no" };
 
 const USED = { nodeSelectorTerms: [{ matchExpressions: [{ key: "use", operator: "In", values: ["yes"] }] }] };
@@ -167,6 +181,30 @@ test("R7 a block that a pod of a present node still shows goes on resting, and i
   cluster.time = 61_000;
   await cluster.reconcile(KEY);
   assert.is(cluster.object(KEY).status?.released, undefined);
+});
+
+test("R7 R14 while the watch says that its node is gone and the API server does not, its pods are looked at", async () => {
+  const cluster = await releasedOnPresentNode();
+  cluster.pods.set("node-a", [podWith("Running", "10.0.0.2")]);
+  cluster.view.deleteNode("node-a");
+  cluster.time = 5000;
+  await cluster.reconcile(KEY);
+  assert.is(cluster.object(KEY).status?.released?.length, 1);
+  cluster.nodes.delete("node-a");
+  cluster.reconciler.nodeChanged("node-a");
+  await cluster.reconcile(KEY);
+  assert.is(cluster.object(KEY).status?.released, undefined);
+});
+
+test("R7 R14 nodes that are gone are asked for once a rest, however many pools they had", async () => {
+  const keys = Array.from({ length: 50 }, (_, index) => `IPPool/pool${index}`);
+  const cluster = await releasedOnPresentNode(keys);
+  cluster.removeNode("node-a");
+  const before = cluster.requests.filter((request) => request === "node node-a").length;
+  cluster.time = 5000;
+  for (const key of keys) await cluster.reconcile(key);
+  assert.is(cluster.requests.filter((request) => request === "node node-a").length, before + 1);
+  assert.ok(keys.every((key) => cluster.object(key).status?.released === undefined));
 });
 
 test("R7 the pods of a node that gave up blocks of fifty pools are listed once", async () => {

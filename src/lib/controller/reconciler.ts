@@ -114,29 +114,32 @@ export class Reconciler {
     return ok({ againAfterMs, outcome: "written", concerned: written.value.filter((other) => other !== key) });
   }
 
-  /** A plan whose withdrawals the API server has confirmed, and whose rests pods were looked at for. */
+  /** A plan of which the API server has confirmed who is gone, and whose rests pods were looked at for. */
   async #plan(pool: PoolObject, signal: AbortSignal): Promise<Result<Plan, KubeError>> {
     let nodes = this.#options.view.nodes();
     let uses: PodUses = new Map();
-    let planned = this.#planOnce(pool, nodes, uses);
-    if (planned.toLookAt.length > 0) {
-      const { releaseDelayMs } = this.#options;
-      const overdueMs = (entry: Released<Allocation>) => this.#clock.elapsedMs(idOf(pool), entry) - releaseDelayMs;
-      uses = await this.#pods.look(planned.toLookAt, overdueMs, signal);
-      planned = this.#planOnce(pool, nodes, uses);
-    }
     const confirmed = new Set<string>();
     for (;;) {
-      const open = planned.withdrawn.filter((name) => !confirmed.has(name));
+      const planned = this.#planOnce(pool, nodes, uses);
+      if (planned.toLookAt.length > 0) {
+        uses = new Map([...uses, ...(await this.#look(pool, planned.toLookAt, signal))]);
+        continue;
+      }
+      const open = [...planned.withdrawn, ...planned.gone].filter((name) => !confirmed.has(name));
       if (open.length === 0) return ok(planned);
-      const found = await this.#nodes.look(open, signal);
+      const found = await this.#nodes.look([...new Set(open)], signal);
       if (!found.ok) return found;
       for (const name of open) confirmed.add(name);
       const corrected = correct(nodes, found.value);
-      if (corrected === nodes) continue;
+      if (corrected === nodes) return ok(planned);
       nodes = corrected;
-      planned = this.#planOnce(pool, nodes, uses);
     }
+  }
+
+  #look(pool: PoolObject, toLookAt: readonly Released<Allocation>[], signal: AbortSignal): Promise<PodUses> {
+    const { releaseDelayMs } = this.#options;
+    const overdueMs = (entry: Released<Allocation>) => this.#clock.elapsedMs(idOf(pool), entry) - releaseDelayMs;
+    return this.#pods.look(toLookAt, overdueMs, signal);
   }
 
   #planOnce(pool: PoolObject, nodes: readonly NodeInfo[], uses: PodUses): Plan {

@@ -42,6 +42,8 @@ export interface Plan {
   readonly events: readonly PoolEvent[];
   /** Nodes that lose their block because they are gone or do not match: look each up before writing (R14). */
   readonly withdrawn: readonly string[];
+  /** Nodes whose released blocks are free because they are gone: look each up likewise (R14). */
+  readonly gone: readonly string[];
   /** Released blocks whose node's pods have to be looked at before a next plan can free them (R7). */
   readonly toLookAt: readonly Released<Allocation>[];
   /** Milliseconds until the next plan may come out differently though nothing changes; undefined: it will not. */
@@ -128,6 +130,7 @@ export function plan(input: PlanInput, memory: PlanMemory = new PlanMemory()): P
     changed,
     events: changed ? events : [],
     withdrawn: leaving.map(({ nodeName }) => nodeName).sort(),
+    gone: resting.gone,
     toLookAt: resting.toLookAt,
     wakeAfterMs: resting.wakeAfterMs,
     blocks,

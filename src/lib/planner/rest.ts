@@ -27,6 +27,8 @@ export interface Resting {
   readonly entries: readonly Held<Released<Allocation>>[];
   /** Entries whose delay is over and whose pods have to be looked at before the next plan can free them. */
   readonly toLookAt: readonly Released<Allocation>[];
+  /** Names of the nodes whose blocks are free now because they are gone. */
+  readonly gone: readonly string[];
   /** Milliseconds until something may change; undefined when nothing rests. */
   readonly wakeAfterMs: number | undefined;
 }
@@ -47,13 +49,16 @@ export function rest(
   isPresent: (nodeName: string) => boolean,
   now: string,
 ): Resting {
-  if (rules.delayMs <= 0) return { entries: [], toLookAt: [], wakeAfterMs: undefined };
+  if (rules.delayMs <= 0) return { entries: [], toLookAt: [], gone: [], wakeAfterMs: undefined };
   const entries: Held<Released<Allocation>>[] = [];
   const toLookAt: Released<Allocation>[] = [];
+  const gone: string[] = [];
   let wakeAfterMs = Number.POSITIVE_INFINITY;
   for (const held of readEntries(released)) {
     const left = rules.delayMs - rules.elapsedMs(held.entry);
-    const use = left > 0 || !isPresent(held.nodeName) ? "none" : rules.podUse(held.entry);
+    const isGone = left <= 0 && !isPresent(held.nodeName);
+    if (isGone) gone.push(held.nodeName);
+    const use = left > 0 || isGone ? "none" : rules.podUse(held.entry);
     if (use === "unknown") toLookAt.push(held.entry);
     if (left <= 0 && use === "none") continue;
     entries.push(held);
@@ -68,6 +73,7 @@ export function rest(
   return {
     entries,
     toLookAt,
+    gone,
     wakeAfterMs: Number.isFinite(wakeAfterMs) ? wakeAfterMs : undefined,
   };
 }
