@@ -23,7 +23,8 @@ const running = new Map<number, string>();
 export function endAll(): void {
   for (const [group, directory] of running) {
     endGroup(group);
-    remove(directory);
+    const left = remove(directory);
+    if (left !== undefined) console.log(left);
   }
 }
 
@@ -65,7 +66,7 @@ export async function runFile(file: string, limitSeconds: number): Promise<Run> 
   if (timedOut) endGroup(group);
   const [exitCode] = await exited;
   endGroup(group);
-  remove(directory);
+  const left = remove(directory);
   running.delete(group);
   // A process that left the group may hold the pipes open; what it prints is not the test's.
   await Promise.race([closed, setTimeout(2000, undefined, { ref: false })]);
@@ -74,15 +75,21 @@ export async function runFile(file: string, limitSeconds: number): Promise<Run> 
   return {
     exitCode: exitCode ?? undefined,
     timedOut,
+    left,
     stdout,
     output,
     seconds: (performance.now() - started) / 1000,
   };
 }
 
-/** Processes that were just ended may still be making files in it. */
-function remove(directory: string): void {
-  rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+/** Processes that were just ended may still be making files in it. @returns why it could not be removed, if so. */
+function remove(directory: string): string | undefined {
+  try {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    return undefined;
+  } catch (error) {
+    return `${directory} could not be removed: ${String(error)}`;
+  }
 }
 
 function endGroup(group: number): void {

@@ -6,6 +6,8 @@ export interface Ending {
   readonly exitCode: number | undefined;
   /** Whether it was ended because its time was over. */
   readonly timedOut: boolean;
+  /** What was found left and could not be removed, if anything. */
+  readonly left: string | undefined;
   /** Everything it printed on stdout, without colours. */
   readonly stdout: string;
 }
@@ -22,6 +24,8 @@ export function judge(source: string, ending: Ending): Verdict {
   const faults = unrunSuites(source);
   if (ending.timedOut) faults.push("ran longer than its limit");
   else if (ending.exitCode !== 0) faults.push(`ended with exit status ${ending.exitCode ?? "of a signal"}`);
+
+  if (ending.left !== undefined) faults.push(`left something: ${ending.left}`);
 
   const reports = [...ending.stdout.matchAll(/^ {2}Total: +(\d+)\n {2}Passed: +(\d+)\n {2}Skipped: +(\d+)\n/gm)];
   const [total, passed, skipped] = (reports.at(-1) ?? []).slice(1).map(Number);
