@@ -17,13 +17,15 @@ export interface AddressHistory {
 }
 
 const NAME = "addresses";
-const MARKER = "127.1.0.0";
+/** The first two numbers of addresses that mark a place in what is told. */
+const MARKERS = "127.1";
 
 /** `ip monitor` in a node's network namespace, which hears of all namespaces that the node has links into: those of its pods. */
 export class KernelAddresses {
   readonly #machine: Machine;
   readonly #process: MachineProcess;
   readonly #log: string;
+  #reads = 0;
 
   private constructor(machine: Machine, process: MachineProcess, log: string) {
     this.#machine = machine;
@@ -42,18 +44,18 @@ export class KernelAddresses {
 
   /** What was seen of the node, everything included that has happened until now. */
   async read(): Promise<string> {
-    // What the kernel tells of one namespace it tells in order: behind the marker nothing is missing.
+    // What the kernel tells of one namespace it tells in order: behind the marker nothing is missing. What is told late of the
+    // marker of another time must not pass for this one's.
+    const time = this.#reads++;
+    const marker = `${MARKERS}.${time >> 8}.${time & 255}/32`;
     let text = "";
-    const markers = (): number => text.split("\n").filter((line) => line.includes(` ${MARKER}/32 `)).length;
-    text = readFileSync(this.#log, "utf8");
-    const before = markers();
     await until(
       async () => {
         for (const change of ["add", "delete"]) {
-          await this.#machine.try("ip", "address", change, `${MARKER}/32`, "dev", "lo");
+          await this.#machine.try("ip", "address", change, marker, "dev", "lo");
         }
         text = readFileSync(this.#log, "utf8");
-        return markers() > before;
+        return text.includes(` ${marker} `);
       },
       `${this.#process.name} tells what happens`,
       () => this.#process.log,
