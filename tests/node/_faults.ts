@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { until } from "../cluster/_pools.ts";
+import { must, until } from "../cluster/_pools.ts";
 import { EXECUTABLE as BUILT } from "../plugin.ts";
 import type { Cluster } from "./_cluster.ts";
 import type { Machine } from "./_machine.ts";
@@ -11,12 +11,23 @@ import type { ClusterNode } from "./_node.ts";
 
 /** Where the daemon's store is. */
 export const STORE_DIRECTORY = "/var/lib/cni/nv-ipam";
+/** The plugin's log. */
+export const PLUGIN_LOG = "/var/log/nv-ipam-cni.log";
 const FILLER = `${STORE_DIRECTORY}/filler`;
 
-/** The daemon is killed, and started again as kubelet does it with a container. */
-export async function killDaemon({ ipam }: ClusterNode): Promise<void> {
+/** What goes on while a fault lasts. */
+export type Meanwhile = () => Promise<void>;
+
+const nothing: Meanwhile = () => Promise.resolve();
+
+/** The daemon is killed, and started again as kubelet does it with a container. @param meanwhile what is waited for before. */
+export async function killDaemon({ ipam }: ClusterNode, meanwhile = nothing): Promise<void> {
   await ipam.process.end("SIGKILL");
-  await ipam.start();
+  try {
+    await meanwhile();
+  } finally {
+    await ipam.start();
+  }
 }
 
 /** containerd is killed and started again; its shims and containers live on. */
@@ -25,25 +36,58 @@ export async function killContainerd({ containerd }: ClusterNode): Promise<void>
   await containerd.start();
 }
 
-/** The controller that leads is killed. Another one leads in the end, and as many stand by as before. */
+/**
+ * The controller that leads is killed, and a pool is defined at once. Another one leads in the end and has given each node a
+ * block, and as many stand by as before.
+ */
 export async function killLeader(cluster: Cluster): Promise<void> {
+  const { pools } = cluster;
   await (await cluster.leader()).process.end("SIGKILL");
-  await cluster.replaceEndedControllers();
+  let said = "";
+  try {
+    await until(
+      async () => {
+        const answer = await pools.create("IPPool", "orphan", { subnet: "10.99.0.0/16", perNodeBlockSize: 10 });
+        // For a moment the webhook of the dead one may be asked.
+        said = answer.ok ? "" : answer.error.message;
+        return answer.ok;
+      },
+      "a pool is defined while no controller leads",
+      () => said,
+    );
+  } finally {
+    await cluster.replaceEndedControllers();
+  }
   await cluster.leader();
+  let blocks: readonly string[] = [];
+  await until(
+    async () => {
+      blocks = await pools.blocks("IPPool", "orphan");
+      return cluster.nodes.every(({ name }) => blocks.some((block) => block.startsWith(`${name} `)));
+    },
+    "the pool that was defined while no controller led has a block for each node",
+    () => blocks.join("\n"),
+    60_000,
+  );
+  must(await pools.delete("IPPool", "orphan"));
 }
 
-/** The API server is away for that time. @param meanwhile what is tried while it is. */
-export async function apiAway(cluster: Cluster, ms: number, meanwhile: () => Promise<void>): Promise<void> {
+/** The API server is away for that time. @param meanwhile what is tried in its first moment and in its last. */
+export async function apiAway(cluster: Cluster, ms: number, meanwhile = nothing): Promise<void> {
   await cluster.api.stopApi();
-  const over = delay(ms);
-  await meanwhile();
-  await over;
-  await cluster.api.startApi();
-  await cluster.replaceEndedControllers();
+  try {
+    const over = delay(ms);
+    await meanwhile();
+    await over;
+    await meanwhile();
+  } finally {
+    await cluster.api.startApi();
+    await cluster.replaceEndedControllers();
+  }
 }
 
-/** Another build takes the daemon's place, and installs its plugin while the one before is being called. */
-export async function upgrade({ ipam, machine }: ClusterNode): Promise<void> {
+/** Another build takes the daemon's place, and installs its plugin. @param meanwhile what is waited for before. */
+export async function upgrade({ ipam, machine }: ClusterNode, meanwhile = nothing): Promise<void> {
   const next = "/nv-ipam-next";
   const file = join(machine.root, next);
   const program = readFileSync(BUILT);
@@ -54,22 +98,35 @@ export async function upgrade({ ipam, machine }: ClusterNode): Promise<void> {
   rmSync(file, { force: true });
   writeFileSync(file, program, { mode: 0o755 });
   await ipam.process.end("SIGTERM");
-  await ipam.start(next, `--cni-nv-ipam-bin-file=${next}`);
+  try {
+    await meanwhile();
+  } finally {
+    await ipam.start(next, `--cni-nv-ipam-bin-file=${next}`);
+  }
   const installed = readFileSync(join(machine.root, "opt/cni/bin/nv-ipam"));
   if (!installed.subarray(-id.length).equals(id)) throw new Error("the new plugin is not in place");
 }
 
+/** Waits until a call of the plugin is under way. While its daemon is away it stays so for seconds. */
+export async function pluginIsCalled({ machine }: ClusterNode): Promise<void> {
+  await until(
+    async () => (await running(machine, "nv-ipam")).length > 0,
+    "a call of the plugin is under way",
+    () => readFileSync(join(machine.root, PLUGIN_LOG), "utf8").slice(-2000),
+    60_000,
+  );
+}
+
 /**
- * The daemon is stopped and its store is removed, while pods go on with their addresses. What is being set up is finished
+ * The store of a daemon that is stopped is removed, while pods go on with their addresses. What is being set up is finished
  * before: of an address that the runtime has not noted yet nobody else knows.
  */
-export async function loseStore({ ipam, machine }: ClusterNode): Promise<void> {
-  await ipam.process.end("SIGTERM");
-  const calls = await multusCalls(machine);
+export async function loseStore({ machine }: ClusterNode): Promise<void> {
+  const calls = await running(machine, "multus");
   let left: readonly string[] = calls;
   await until(
     async () => {
-      const present = await multusCalls(machine);
+      const present = await running(machine, "multus");
       left = calls.filter((pid) => present.includes(pid));
       return left.length === 0;
     },
@@ -78,16 +135,17 @@ export async function loseStore({ ipam, machine }: ClusterNode): Promise<void> {
     60_000,
   );
   await machine.run("sh", "-c", `rm ${STORE_DIRECTORY}/store*`);
-  await ipam.start();
 }
 
-/** Numbers of the processes of Multus that run. */
-async function multusCalls(machine: Machine): Promise<readonly string[]> {
-  const { stdout } = await machine.try("busybox", "pidof", "multus");
+/** Numbers of the processes of a program that run. */
+async function running(machine: Machine, program: string): Promise<readonly string[]> {
+  const { exit, stdout, stderr } = await machine.try("busybox", "pidof", program);
+  // 1 says that there is none.
+  if (exit !== 0 && exit !== 1) throw new Error(`pidof ${program}: exit ${exit}: ${stderr}`);
   return stdout.split(/\s+/).filter((pid) => pid !== "");
 }
 
-/** A disk of its own for the daemon's store, which can be full. */
+/** A disk of its own for the daemon's store and the plugin's log, which can be full. */
 export class SmallDisk {
   readonly #node: ClusterNode;
 
@@ -95,19 +153,24 @@ export class SmallDisk {
     this.#node = node;
   }
 
-  /** Gives the daemon a new, empty store on it. */
+  /** Puts it where the daemon, which is stopped, then makes a new store. */
   static async mount(node: ClusterNode): Promise<SmallDisk> {
-    await node.ipam.process.end("SIGTERM");
+    const log = `${STORE_DIRECTORY}/plugin.log`;
     await node.machine.run("mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", STORE_DIRECTORY);
-    await node.ipam.start();
+    await node.machine.run("touch", log);
+    await node.machine.run("mount", "--bind", log, PLUGIN_LOG);
     return new SmallDisk(node);
   }
 
   /** Leaves no space, neither on the disk nor in the journal: no address is given any more. @returns what the daemon says. */
   async fill(pool: string): Promise<string> {
-    const { machine, ipam } = this.#node;
-    await machine.try("dd", "if=/dev/zero", `of=${FILLER}`, "bs=4k");
-    const client = ipam.client();
+    await this.#node.machine.try("dd", "if=/dev/zero", `of=${FILLER}`, "bs=4k");
+    return this.refusal(pool);
+  }
+
+  /** Takes addresses and gives them back until the daemon refuses. @returns what it says. */
+  async refusal(pool: string): Promise<string> {
+    const client = this.#node.ipam.client();
     try {
       for (let round = 0; round < 1000; round++) {
         const who = Array.from({ length: 32 }, (_, index) => ({ pools: [pool], container: `filler-${index}` }));

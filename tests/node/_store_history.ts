@@ -1,5 +1,5 @@
 /** Everything that a daemon has written down about its reservations, record by record, also what it has removed since. */
-import { linkSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { linkSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { hasCode } from "../../src/lib/disk/has_code.ts";
 import { formatAddress } from "../../src/lib/ip/address.ts";
@@ -15,8 +15,8 @@ export interface ReservationHistory {
   readonly doubles: readonly string[];
   /** What could not be read: nothing may be. */
   readonly losses: readonly string[];
-  /** How many reservations were made. */
-  readonly made: number;
+  /** The addresses that are held at the end, in order. */
+  readonly held: readonly string[];
 }
 
 /** How often it is looked which files are new, in milliseconds. Journals stay for much longer. */
@@ -51,7 +51,7 @@ export class StoreHistory {
     const held = new Held();
     const read = await recover(nodeDisk, new StoreFiles(join(this.#kept, "store")), () => held);
     rmSync(this.#kept, { recursive: true });
-    return { doubles: held.doubles, losses: read?.losses ?? ["there is no store"], made: held.made };
+    return { doubles: held.doubles, losses: read?.losses ?? ["there is no store"], held: held.addresses };
   }
 
   #keep(): void {
@@ -61,13 +61,21 @@ export class StoreHistory {
     const [snapshot] = names.filter((name) => /\.snapshot\.\d+$/.test(name)).sort(byGeneration);
     for (const name of names) {
       const isWanted = /\.journal\.\d+$/.test(name) || (isFirst && name === snapshot);
-      if (isWanted && !kept.has(name)) this.#link(name);
+      if (isWanted && (!kept.has(name) || this.#isOther(name))) this.#link(name);
     }
   }
 
+  /** Whether the file was made anew since: after a write that failed, with what the one before had and nobody was promised. */
+  #isOther(name: string): boolean {
+    const present = statSync(join(dirname(this.#store), name), { throwIfNoEntry: false });
+    return present !== undefined && present.ino !== statSync(join(this.#kept, name)).ino;
+  }
+
   #link(name: string): void {
+    const kept = join(this.#kept, name);
+    rmSync(kept, { force: true });
     try {
-      linkSync(join(dirname(this.#store), name), join(this.#kept, name));
+      linkSync(join(dirname(this.#store), name), kept);
     } catch (error) {
       // The daemon has just removed it: if it was needed, its records are a gap.
       if (!hasCode(error, "ENOENT")) throw error;
@@ -83,7 +91,6 @@ function byGeneration(a: string, b: string): number {
 /** Who holds which address after each record. */
 class Held {
   readonly doubles: string[] = [];
-  made = 0;
   readonly #holders = new Map<string, Set<number>>();
   readonly #entries = new Map<number, Entry>();
 
@@ -99,13 +106,19 @@ class Held {
       for (const address of this.#addressesAt(place)) {
         touched.add(address);
         this.#holders.set(address, (this.#holders.get(address) ?? new Set()).add(place));
-        this.made++;
       }
     }
     for (const address of touched) {
       const those = [...(this.#holders.get(address) ?? [])].map((place) => this.#entries.get(place)?.text);
       if (those.length > 1) this.doubles.push(`${address} is held by ${those.join(" and ")}`);
     }
+  }
+
+  get addresses(): readonly string[] {
+    return [...this.#holders]
+      .filter(([, { size }]) => size > 0)
+      .map(([address]) => address)
+      .sort();
   }
 
   #addressesAt(place: number): string[] {

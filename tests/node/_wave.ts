@@ -1,8 +1,13 @@
 /** Pods that come up together and go together, and what must be true of their addresses all the while. */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { NETWORKS_ANNOTATION } from "../../src/lib/api/network_selection.ts";
 import type { ReservationItem } from "../../src/lib/inspect/report.ts";
 import { until } from "../cluster/_pools.ts";
 import type { Cluster } from "./_cluster.ts";
-import { isRunning, type NetworkChoice, networkStatus, type Pod } from "./_pods.ts";
+import { PLUGIN_LOG } from "./_faults.ts";
+import { type NetworkChoice, type NetworkStatus, networkStatus, type Pod } from "./_pods.ts";
 import { Witness } from "./_witness.ts";
 
 /** Something that happens to the cluster while pods come or go. */
@@ -18,10 +23,10 @@ export interface WaveSettings {
   readonly forced?: boolean;
 }
 
-/** A reservation whose DEL never came is released by the stale cleaner, in its fourth round. */
-const RELEASE_LIMIT_MS = 330_000;
-/** The part of the pods that has come when a fault strikes. */
-const PART = 0.25;
+/** A DEL that failed is tried again within this time. The stale cleaner takes longer. */
+const AGREE_LIMIT_MS = 60_000;
+/** How often it is looked whether all agree: looking is work for the machine too. */
+const AGREE_EVERY_MS = 500;
 
 /** A wave of pods on one node. */
 export class Wave {
@@ -74,52 +79,64 @@ export class Wave {
   }
 
   /**
-   * Deletes these pods and creates the others at the same time; the fault strikes when some of them have come. In the end
-   * these are gone and the others run.
+   * Deletes these pods and creates the others at the same time; the fault strikes when the first of the plugin's calls for them
+   * has ended: when pods run the calls of most others are over as well. In the end these are gone and the others run.
    */
   async givesWayTo(others: Wave, fault: Fault): Promise<void> {
+    const size = (): number => statSync(join(this.#settings.witness.node.machine.root, PLUGIN_LOG)).size;
+    const before = size();
     await Promise.all([this.delete(), others.create()]);
-    await others.#untilSomeRun();
+    await until(() => size() > before, "a call of the plugin has ended", undefined, 120_000);
     await fault();
     await Promise.all([this.allGone(), others.allRun()]);
-  }
-
-  async #untilSomeRun(): Promise<void> {
-    const wanted = Math.ceil(this.names.length * PART);
-    const count = (): number => this.names.filter((name) => isRunning(this.#settings.cluster.pods.get(name))).length;
-    await until(() => count() >= wanted, `${wanted} of ${this.names.length} pods run`, count, 120_000);
   }
 }
 
 /**
- * Waits until the annotations of the pods on a node, its reservations and its kernel tell the same addresses: each pod has what
- * is reserved for it, and nothing else is reserved. @throws when two interfaces had one address at any instant.
+ * Waits until the annotations of the pods on a node, its reservations and its kernel tell the same addresses: each pod has its
+ * interfaces and what is reserved for it, and nothing else is reserved. @throws when two interfaces had one address at any
+ * instant.
  */
-export async function agree(cluster: Cluster, witness: Witness): Promise<void> {
+export async function agree(cluster: Cluster, witness: Witness, limitMs = AGREE_LIMIT_MS): Promise<void> {
   const { node } = witness;
-  let [told, reserved, held]: string[][] = [[], [], []];
+  let [bare, told, reserved, held]: string[][] = [[], [], [], []];
   await until(
     async () => {
-      told = cluster.pods.all
-        .filter(({ spec }) => spec.nodeName === node.name)
-        .flatMap(addressesOf)
-        .sort();
+      const pods = cluster.pods.all.filter(({ spec }) => spec.nodeName === node.name);
+      bare = pods.filter((pod) => !hasItsInterfaces(pod)).map(({ metadata }) => metadata.name);
+      told = pods.flatMap(addressesOf).sort();
       reserved = (await node.ipam.reservations()).map(asText).sort();
       held = [...(await Witness.addresses(witness)).held];
       const addresses = told.map((line) => line.split(" ")[0]).sort();
-      return told.join() === reserved.join() && addresses.join() === held.join();
+      const doAgree = bare.length === 0 && told.join() === reserved.join() && addresses.join() === held.join();
+      if (!doAgree) await delay(AGREE_EVERY_MS);
+      return doAgree;
     },
     "pods, reservations and the kernel agree",
-    () => `pods:\n${told?.join("\n")}\nreserved:\n${reserved?.join("\n")}\non interfaces:\n${held?.join("\n")}`,
-    RELEASE_LIMIT_MS,
+    () =>
+      Object.entries({ "pods without an address": bare, pods: told, reserved, "on interfaces": held })
+        .map(([what, lines]) => `${what}:\n${lines?.join("\n")}`)
+        .join("\n"),
+    limitMs,
   );
+}
+
+/** Whether the pod has an address on an interface for each network that it names. */
+function hasItsInterfaces(pod: Pod): boolean {
+  const named = JSON.parse(pod.metadata.annotations?.[NETWORKS_ANNOTATION] ?? "[]") as readonly unknown[];
+  return interfacesOf(pod).filter(({ ips = [] }) => ips.length > 0).length === named.length;
 }
 
 /** Its addresses of ours, as `address uid interface`. */
 function addressesOf(pod: Pod): readonly string[] {
-  return networkStatus(pod)
-    .filter(({ interface: name }) => name !== "eth0")
-    .flatMap(({ interface: name, ips = [] }) => ips.map((address) => `${address} ${pod.metadata.uid} ${name}`));
+  return interfacesOf(pod).flatMap(({ interface: name, ips = [] }) =>
+    ips.map((address) => `${address} ${pod.metadata.uid} ${name}`),
+  );
+}
+
+/** All but its first. */
+function interfacesOf(pod: Pod): readonly NetworkStatus[] {
+  return networkStatus(pod).filter(({ interface: name }) => name !== "eth0");
 }
 
 function asText({ addresses, pod, ifname }: ReservationItem): string {

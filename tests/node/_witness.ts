@@ -4,7 +4,7 @@ import * as assert from "uvu/assert";
 import { STORE_DIRECTORY } from "./_faults.ts";
 import { type AddressHistory, addressHistory, KernelAddresses } from "./_kernel_addresses.ts";
 import type { ClusterNode } from "./_node.ts";
-import { type ReservationHistory, StoreHistory } from "./_store_history.ts";
+import { StoreHistory } from "./_store_history.ts";
 
 export class Witness {
   readonly node: ClusterNode;
@@ -38,26 +38,34 @@ export class Witness {
     return history;
   }
 
-  /** Demands of all that the daemon has written that no address was reserved twice, and goes on. @returns the history. */
-  async judgeStore(): Promise<ReservationHistory> {
-    const history = await this.#endStore();
-    this.#store = this.#beginStore();
-    return history;
+  /** Demands of all that the daemon has written that no address was reserved twice, and goes on. Nothing may change meanwhile. */
+  async judgeStore(): Promise<void> {
+    try {
+      await this.#endStore();
+    } finally {
+      this.#store = this.#beginStore();
+    }
   }
 
-  /** The store's files are replaced by those of another store: what was written until now is judged before. */
+  /** Stops the daemon, has its store's files replaced by those of another store, and starts it. All that was written is judged. */
   async replaceStore<T>(replace: () => Promise<T>): Promise<T> {
-    await this.#endStore();
-    const replaced = await replace();
-    this.#store = this.#beginStore();
-    return replaced;
+    const { ipam } = this.node;
+    await ipam.process.end("SIGTERM");
+    try {
+      await this.#endStore();
+      return await replace();
+    } finally {
+      this.#store = this.#beginStore();
+      await ipam.start();
+    }
   }
 
-  async #endStore(): Promise<ReservationHistory> {
-    const history = await this.#store.end();
-    assert.equal(history.losses, [], "the store's history is whole");
-    assert.equal(history.doubles, [], "no address is reserved twice at any instant");
-    return history;
+  async #endStore(): Promise<void> {
+    const { losses, doubles, held } = await this.#store.end();
+    assert.equal(losses, [], "the store's history is whole");
+    assert.equal(doubles, [], "no address is reserved twice at any instant");
+    const reserved = (await this.node.ipam.reservations()).flatMap(({ addresses }) => addresses).sort();
+    assert.equal(held, reserved, "the store's history ends with what is reserved");
   }
 
   #beginStore(): StoreHistory {

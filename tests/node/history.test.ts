@@ -1,5 +1,5 @@
 /** What proves that no address is held twice would see one that is. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { BlockList } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -124,6 +124,21 @@ for (const { what, records, doubles } of RECORDS) {
     assert.is(read.doubles.length, doubles);
   });
 }
+
+test("a journal that is made anew after a write that failed is read as it is now", async () => {
+  const home = mkdtempSync(join(directory, "store-"));
+  const end = asciiJson({ sequence: 0, records: 0, damaged: false });
+  writeFileSync(join(home, "store.snapshot.1"), Buffer.concat([fileHeader("snapshot"), encodeRecord(1, "e", end)]));
+  const journal = join(home, "store.journal.1");
+  writeFileSync(journal, fileHeader("journal"));
+  const history = new StoreHistory(join(home, "store"));
+  const record = encodeRecord(1, "c", encodeChanges([reserve(0, "a")]));
+  writeFileSync(`${journal}.tmp`, Buffer.concat([fileHeader("journal"), record]));
+  renameSync(`${journal}.tmp`, journal);
+  const { losses, held } = await history.end();
+  assert.equal(losses, []);
+  assert.equal(held, ["0.0.0.1"]);
+});
 
 test("a record that is missing in the store's history is a loss", async () => {
   const home = mkdtempSync(join(directory, "store-"));
