@@ -20,6 +20,9 @@ const LONGEST_PAUSE_MS = 1500;
 const MOST_AT_ONCE = 6;
 const MOST_INTERFACES = 4;
 
+/** How long a request is tried again: longer than the API server is ever away. */
+const INSIST_LIMIT_MS = 120_000;
+
 /** Creates pods, deletes some, and puts others of the same name in the place of some. */
 export class Churn {
   readonly #settings: ChurnSettings;
@@ -36,7 +39,7 @@ export class Churn {
     return { made: this.#made, replaced: this.#replaced };
   }
 
-  /** Goes on until the signal is aborted. What the API server does not take is tried again. */
+  /** Goes on until the signal is aborted. What the API server does not take is tried again. @throws when it takes nothing for long. */
   async run(signal: AbortSignal): Promise<void> {
     const { random, pods } = this.#settings;
     while (!signal.aborted) {
@@ -44,8 +47,9 @@ export class Churn {
       const many = this.#alive.size > pods;
       const action = few ? "create" : many ? "delete" : random.pick<Action>(["create", "delete", "replace"]);
       const count = 1 + random.below(MOST_AT_ONCE);
-      if (action === "create") await Promise.all(Array.from({ length: count }, () => this.#create(this.#newPod())));
-      else await Promise.all(this.#some(count).map((pod) => this.#end(pod, action)));
+      if (action === "create")
+        await Promise.all(Array.from({ length: count }, () => this.#create(this.#newPod(), signal)));
+      else await Promise.all(this.#some(count).map((pod) => this.#end(pod, action, signal)));
       await delay(random.below(LONGEST_PAUSE_MS), undefined, { signal }).catch(() => undefined);
     }
   }
@@ -69,30 +73,32 @@ export class Churn {
     }).filter((pod) => pod !== undefined);
   }
 
-  async #create(pod: PodSettings): Promise<void> {
+  async #create(pod: PodSettings, signal: AbortSignal): Promise<void> {
     this.#made++;
     this.#alive.set(pod.name, pod);
-    await insist(() => this.#settings.cluster.pods.create(pod), /already exists/);
+    await insist(() => this.#settings.cluster.pods.create(pod), /already exists/, signal);
   }
 
-  async #end(pod: PodSettings, action: Exclude<Action, "create">): Promise<void> {
+  async #end(pod: PodSettings, action: Exclude<Action, "create">, signal: AbortSignal): Promise<void> {
     this.#alive.delete(pod.name);
-    await insist(() => this.#settings.cluster.pods.delete(pod.name), /not found/);
+    await insist(() => this.#settings.cluster.pods.delete(pod.name), /not found/, signal);
     // Where the node ends it in its own time, its name is not free yet.
     if (action === "delete" || pod.forced !== true) return;
     this.#replaced++;
-    await this.#create(pod);
+    await this.#create(pod, signal);
   }
 }
 
-/** Tries until it is done, or the API server says that it is. */
-async function insist(request: () => Promise<void>, isDone: RegExp): Promise<void> {
+/** Tries until it is done, the API server says that it is, or nobody wants it any more. @throws the last failure. */
+async function insist(request: () => Promise<void>, isDone: RegExp, signal: AbortSignal): Promise<void> {
+  const end = performance.now() + INSIST_LIMIT_MS;
   for (;;) {
     try {
       return await request();
     } catch (error) {
-      if (isDone.test(String(error))) return;
-      await delay(200);
+      if (isDone.test(String(error)) || signal.aborted) return;
+      if (performance.now() > end) throw new Error(`not within ${INSIST_LIMIT_MS} ms`, { cause: error });
+      await delay(200, undefined, { signal }).catch(() => undefined);
     }
   }
 }
