@@ -1,8 +1,8 @@
 /** A real etcd and kube-apiserver on free ports of the loopback interface, with data of their own. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
+import { generateKeyPairSync, randomInt } from "node:crypto";
 import { mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -10,13 +10,17 @@ import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { KubeClient } from "../../src/lib/kube/client.ts";
 import { Connection } from "../../src/lib/kube/connection.ts";
 import { need } from "../_need.ts";
+import { within } from "./_wait.ts";
 
 const ETCD = need("etcd");
 const API_SERVER = need("kube-apiserver");
 
 /** The bearer token of a member of system:masters. */
 export const ADMIN_TOKEN = "admin-of-the-test";
+const LOWEST_PORT = 10_000;
 const START_LIMIT_MS = 60_000;
+/** On SIGTERM kube-apiserver waits for a minute for watches to end. */
+const END_LIMIT_MS = 90_000;
 
 /** A user that the token file knows, besides the administrator. */
 export interface TokenUser {
@@ -126,9 +130,9 @@ export class ApiServer {
     writeFileSync(this.kubeconfig, this.config().exportConfig(), { mode: 0o600 });
   }
 
-  /** Ends kube-apiserver; its data stays. On SIGTERM it waits for a minute for watches to end. */
+  /** Ends kube-apiserver; its data stays. On SIGTERM that takes a minute where there are watches. */
   async stopApi(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    await end(this.#api, signal);
+    await this.#end("kube-apiserver", this.#api, signal);
     this.#api = undefined;
   }
 
@@ -140,8 +144,8 @@ export class ApiServer {
   /** Ends both and removes their data. */
   async remove(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.close()));
-    await end(this.#api, "SIGKILL");
-    await end(this.#etcd, "SIGKILL");
+    await this.#end("kube-apiserver", this.#api, "SIGKILL");
+    await this.#end("etcd", this.#etcd, "SIGKILL");
     rmSync(this.directory, { recursive: true, force: true });
   }
 
@@ -176,6 +180,13 @@ export class ApiServer {
     return spawn("setpriv", ["--pdeathsig=KILL", program, ...flags], { stdio: ["ignore", log, log] });
   }
 
+  async #end(name: string, child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+    if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    child.kill(signal);
+    await within(ended, `${name} ends after ${signal}`, () => this.#log(name), END_LIMIT_MS);
+  }
+
   async #untilReady(child: ChildProcess): Promise<void> {
     const until = performance.now() + START_LIMIT_MS;
     const spawned = new Promise<never>((_, reject) => child.once("error", reject));
@@ -204,26 +215,28 @@ export class ApiServer {
   }
 }
 
-async function end(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
-  if (child?.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
-  child.kill(signal);
-  await ended;
-}
-
-/** Three ports that are free now. */
+/** Three different ports. */
 async function freePorts(): Promise<[number, number, number]> {
-  const [etcd, peer, api] = await Promise.all([freePort(), freePort(), freePort()]);
+  const ports = new Set<number>();
+  while (ports.size < 3) ports.add(await freePort());
+  const [etcd = 0, peer = 0, api = 0] = ports;
   return [etcd, peer, api];
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/** A port that is free now, below those that the kernel gives to connections: a server that is away can come back to it. */
+async function freePort(): Promise<number> {
+  const [first = ""] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").split("\t");
+  for (let left = 100; left > 0; left--) {
+    const port = randomInt(LOWEST_PORT, Number(first));
+    if (await isFree(port)) return port;
+  }
+  throw new Error(`no port from ${LOWEST_PORT} to ${first} is free`);
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => resolve(port));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, () => server.close(() => resolve(true)));
   });
 }

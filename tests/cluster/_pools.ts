@@ -1,5 +1,4 @@
 /** Nodes and pools on a real API server, as a user has them. */
-import { setTimeout as delay } from "node:timers/promises";
 import { NETWORK_STATUS_ANNOTATION } from "../../src/lib/api/network_status.ts";
 import { POOL_RESOURCES } from "../../src/lib/api/resources.ts";
 import type { KubeClient } from "../../src/lib/kube/client.ts";
@@ -8,6 +7,9 @@ import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
 import type { Result } from "../../src/lib/result.ts";
 import { type Crd, originalCrd, readCrd } from "../api/_crd.ts";
 import { ApiServer, type ApiServerOptions } from "./_api_server.ts";
+import { until } from "./_wait.ts";
+
+export { until } from "./_wait.ts";
 
 export type Kind = "IPPool" | "CIDRPool";
 export type Json = Readonly<Record<string, unknown>>;
@@ -31,6 +33,8 @@ export interface PoolJson extends KubeObject {
 }
 
 export const API_VERSION = "nv-ipam.nvidia.com/v1alpha1";
+/** Of one spec, each of which met a status that was written meanwhile. */
+const MOST_EDITS = 20;
 const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
 const NAMESPACES: Resource = { group: "", version: "v1", plural: "namespaces" };
 const NODES: Resource = { group: "", version: "v1", plural: "nodes" };
@@ -41,20 +45,6 @@ const PODS: Resource = { group: "", version: "v1", plural: "pods" };
 export function must<T>(result: Result<T, KubeError>): T {
   if (!result.ok) throw new Error(result.error.message);
   return result.value;
-}
-
-/** Repeats until it is true. @throws with what `last` says when that takes too long. */
-export async function until(
-  isTrue: () => boolean | Promise<boolean>,
-  what: string,
-  last: () => unknown = () => "",
-  limitMs = 30_000,
-): Promise<void> {
-  const end = performance.now() + limitMs;
-  while (!(await isTrue())) {
-    if (performance.now() > end) throw new Error(`${what}: not within ${limitMs} ms\n${String(last())}`);
-    await delay(20);
-  }
 }
 
 /** What a user does with pools of one namespace, and with nodes. */
@@ -104,12 +94,13 @@ export class Pools {
     );
   }
 
-  /** As `kubectl edit` does it, but again when the controller has written a status in between. */
+  /** As `kubectl edit` does it, but again, a few times, when the controller has written a status in between. */
   async replaceSpec(kind: Kind, name: string, spec: unknown): Promise<Result<PoolJson, KubeError>> {
-    const object = must(await this.get(kind, name));
-    const replaced = await this.client.put<PoolJson>(POOL_RESOURCES[kind], this.#place(name), { ...object, spec });
-    if (replaced.ok || replaced.error.code !== "conflict") return replaced;
-    return this.replaceSpec(kind, name, spec);
+    for (let left = MOST_EDITS; ; left--) {
+      const object = must(await this.get(kind, name));
+      const replaced = await this.client.put<PoolJson>(POOL_RESOURCES[kind], this.#place(name), { ...object, spec });
+      if (replaced.ok || replaced.error.code !== "conflict" || left === 1) return replaced;
+    }
   }
 
   delete(kind: Kind, name: string): Promise<Result<unknown, KubeError>> {
@@ -210,12 +201,30 @@ export async function installCrd(client: KubeClient, crd: Crd): Promise<void> {
   interface Status extends KubeObject {
     readonly status?: { readonly conditions?: readonly { readonly type: string; readonly status: string }[] };
   }
-  await until(async () => {
-    const { status } = must(await client.get<Status>(CRDS, name));
-    return status?.conditions?.some(({ type, status: is }) => type === "Established" && is === "True") ?? false;
-  }, `${crd.metadata.name} is established`);
-  const resource = POOL_RESOURCES[crd.spec.names.kind as Kind];
-  await until(async () => (await client.list(resource)).ok, `${crd.metadata.name} is served`);
+  let conditions: NonNullable<Status["status"]>["conditions"] = [];
+  await until(
+    async () => {
+      conditions = must(await client.get<Status>(CRDS, name)).status?.conditions;
+      return conditions?.some(({ type, status }) => type === "Established" && status === "True") ?? false;
+    },
+    `${crd.metadata.name} is established`,
+    () => JSON.stringify(conditions),
+  );
+  await untilServed(client, POOL_RESOURCES[crd.spec.names.kind as Kind]);
+}
+
+/** Waits until objects of a CRD can be listed. */
+export async function untilServed(client: KubeClient, resource: Resource): Promise<void> {
+  let answer = "";
+  await until(
+    async () => {
+      const list = await client.list(resource);
+      answer = list.ok ? "" : list.error.message;
+      return list.ok;
+    },
+    `${resource.plural} are served`,
+    () => answer,
+  );
 }
 
 /** Puts both of the project's CRDs in place. */

@@ -1,12 +1,12 @@
 /** A whole cluster on this machine: API server, controllers, and nodes with real container runtimes. */
-import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PoolItem } from "../../src/lib/inspect/report.ts";
 import type { KubeClient } from "../../src/lib/kube/client.ts";
 import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
 import { ADMIN_TOKEN, ApiServer } from "../cluster/_api_server.ts";
-import { type Kind, must, Pools, until } from "../cluster/_pools.ts";
+import { type Kind, must, Pools, untilServed } from "../cluster/_pools.ts";
+import { until } from "../cluster/_wait.ts";
 import { cgroupPaths, cgroupPrefix, makeCgroup, removeCgroup } from "./_cgroup.ts";
 import type { Controller } from "./_controller.ts";
 import { Deployment, POOL_NAMESPACE } from "./_deployment.ts";
@@ -99,7 +99,8 @@ export class Cluster {
     const cgroup = `${cgroupPrefix(process.pid)}${name}`;
     reaper.cgroup(cgroup);
     // Of a group that was there before nothing is left, as after any start of a machine.
-    await until(() => cgroupPaths(cgroup).every(removeCgroup), `control group ${cgroup} is free`);
+    const inUse = (): readonly string[] => cgroupPaths(cgroup).filter((path) => !removeCgroup(path));
+    await until(() => inUse().length === 0, `control group ${cgroup} is free`, inUse);
     makeCgroup(cgroup);
     const flags = this.#settings.ipamFlags ?? [];
     const node = await ClusterNode.start(
@@ -220,9 +221,8 @@ export class Cluster {
 }
 
 async function layGround(controllerFlags: readonly string[]): Promise<Ground> {
-  const directory = mkdtempSync(join(tmpdir(), "nv-ipam-cluster-"));
   const reaper = new Reaper();
-  reaper.directory(directory);
+  const directory = reaper.temporaryDirectory("nv-ipam-cluster-");
   const images = join(directory, "images");
   mkdirSync(images);
   let api: ApiServer | undefined;
@@ -245,5 +245,5 @@ async function layGround(controllerFlags: readonly string[]): Promise<Ground> {
 
 async function installNetworks(client: KubeClient): Promise<void> {
   must(await client.create(CRDS, undefined, NETWORK_CRD));
-  await until(async () => (await client.list(NETWORKS)).ok, "networks can be defined");
+  await untilServed(client, NETWORKS);
 }

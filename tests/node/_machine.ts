@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { need } from "../_need.ts";
-import { until } from "../cluster/_pools.ts";
+import { until, within } from "../cluster/_wait.ts";
 import { MachineProcess } from "./_machine_process.ts";
 import type { Reaper } from "./_reaper.ts";
 
@@ -119,7 +119,7 @@ export class Machine {
     if (this.#init.exitCode !== null || this.#init.signalCode !== null) return;
     const ended = new Promise<void>((resolve) => this.#init.once("exit", () => resolve()));
     this.#init.stdin?.end();
-    await ended;
+    await within(ended, `machine ${this.name} ends`);
   }
 
   #entrance(): readonly string[] {

@@ -3,7 +3,8 @@ import type { KubeClient } from "../../src/lib/kube/client.ts";
 import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
 import { Reflector } from "../../src/lib/kube/reflector.ts";
 import type { Change, StoreView } from "../../src/lib/kube/store.ts";
-import { must, until } from "../cluster/_pools.ts";
+import { must } from "../cluster/_pools.ts";
+import { until, within } from "../cluster/_wait.ts";
 import { IMAGE } from "./_image.ts";
 
 const PODS: Resource = { group: "", version: "v1", plural: "pods" };
@@ -28,6 +29,7 @@ export interface Pod extends KubeObject {
   readonly spec: { readonly nodeName?: string };
   readonly status?: {
     readonly phase?: string;
+    readonly podIPs?: readonly { readonly ip: string }[];
     readonly containerStatuses?: readonly {
       readonly ready?: boolean;
       readonly containerID?: string;
@@ -66,7 +68,7 @@ export class Pods {
   /** Ends the watch. */
   async close(): Promise<void> {
     this.#stop.abort();
-    await this.#running;
+    await within(this.#running, `the watch of the pods in ${this.#namespace} ends`);
   }
 
   async create(...pods: readonly PodSettings[]): Promise<void> {

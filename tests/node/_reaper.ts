@@ -1,7 +1,14 @@
 /** Clears away what a cluster was made of, also when the test has been killed. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { within } from "../cluster/_wait.ts";
+import { settled } from "./_settled.ts";
 
+/** It waits for one thing after the other, for each as long as it has to. */
+const LIMIT_MS = 120_000;
 const PROGRAM = join(import.meta.dirname, "_reaper_process.ts");
 
 /**
@@ -44,14 +51,24 @@ export class Reaper {
     this.#write(["directory", path]);
   }
 
+  /** Makes an empty directory among the temporary files. @returns its path. */
+  temporaryDirectory(prefix: string): string {
+    const path = join(tmpdir(), `${prefix}${randomBytes(6).toString("hex")}`);
+    this.directory(path);
+    mkdirSync(path, { mode: 0o700 });
+    return path;
+  }
+
   /** Ends the machines and clears the list. @throws with what could not be cleared. */
   async finish(): Promise<void> {
-    await Promise.all(this.#machines.map((machine) => machine.end()));
+    const machines = settled(this.#machines.map((machine) => machine.end()));
+    await machines.catch(() => undefined);
     const ended = new Promise<number | null>((resolve) => this.#child.once("exit", (code) => resolve(code)));
     this.#child.ref();
     this.#child.stdin?.end();
-    const code = await ended;
+    const code = await within(ended, "everything is cleared away", () => this.#said, LIMIT_MS);
     if (code !== 0) throw new Error(`not everything could be cleared away: ${this.#said}`);
+    await machines;
   }
 
   #write(entry: readonly [kind: string, what: string]): void {
