@@ -46,8 +46,8 @@ export async function attachment(
   return { addresses, gateways: status?.gateway ?? [] };
 }
 
-/** By the judgement of somebody else than the code under test. */
-function isInBlock({ status }: PoolJson, node: string, address: string): boolean {
+/** Whether an address is of the node's block of a pool, by the judgement of somebody else than the code under test. */
+export function isInBlock({ status }: PoolJson, node: string, address: string): boolean {
   const entry = status?.allocations?.find(({ nodeName }) => nodeName === node);
   if (entry === undefined) return false;
   const family = isIPv6(address) ? "ipv6" : "ipv4";

@@ -8,6 +8,7 @@ import type { Pod } from "./_pods.ts";
 
 need("ping");
 const run = promisify(execFile);
+const LIMIT_MS = 60_000;
 
 /** A route through a gateway, as `ip route` shows it. */
 export interface Route {
@@ -51,9 +52,26 @@ export class PodInside {
     return routes.flatMap(({ dst = "", gateway, dev = "" }) => (gateway === undefined ? [] : { dst, gateway, dev }));
   }
 
-  /** Waits until the address answers: any packet of a network may be lost. @throws with what ping says. */
-  async ping(address: string): Promise<void> {
-    await this.#enter("ping", "-n", "-c", "1", "-w", "20", address);
+  /**
+   * Waits until the address answers: any packet of a network may be lost.
+   *
+   * @param ifname goes out and comes back through this interface, whatever the routes say. @throws with what ping says.
+   */
+  async ping(address: string, ifname?: string): Promise<void> {
+    const through = ifname === undefined ? [] : ["-I", ifname];
+    await this.#enter("ping", "-n", "-c", "1", "-w", "20", ...through, address);
+  }
+
+  /**
+   * Lets each of several interfaces of one network answer for its own addresses alone, and take what comes back to it. Else the
+   * kernel answers for all of them through any, and refuses what does not come back where its routes lead.
+   */
+  async separateInterfaces(): Promise<void> {
+    await this.#enter(
+      "sh",
+      "-c",
+      "for at in /proc/sys/net/ipv4/conf/*; do echo 1 >$at/arp_ignore; echo 0 >$at/rp_filter; done",
+    );
   }
 
   async #ip<Item>(...args: readonly string[]): Promise<readonly Item[]> {
@@ -62,10 +80,11 @@ export class PodInside {
 
   async #enter(...command: readonly string[]): Promise<string> {
     try {
-      return (await run("nsenter", [`--net=${this.#namespace}`, ...command])).stdout;
+      return (await run("nsenter", [`--net=${this.#namespace}`, ...command], { timeout: LIMIT_MS })).stdout;
     } catch (error) {
-      const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
-      throw new Error(`${command.join(" ")}: ${stdout}${stderr}`, { cause: error });
+      const { stdout = "", stderr = "", killed } = error as { stdout?: string; stderr?: string; killed?: boolean };
+      const late = killed === true ? `not within ${LIMIT_MS} ms: ` : "";
+      throw new Error(`${command.join(" ")}: ${late}${stdout}${stderr}`, { cause: error });
     }
   }
 }

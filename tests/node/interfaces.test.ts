@@ -1,8 +1,10 @@
 /** What pods get on their secondary interfaces, on one node: addresses, masks, gateways and routes that work. */
-import { writeFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { attachment } from "./_attachment.ts";
+import { must } from "../cluster/_pools.ts";
+import { until } from "../cluster/_wait.ts";
+import { attachment, isInBlock } from "./_attachment.ts";
 import { Cluster } from "./_cluster.ts";
 import { BRIDGED, defineNetwork, IPVLAN, interfaceNames, MACVLAN } from "./_networks.ts";
 import { IPVLAN_MASTER } from "./_switch.ts";
@@ -52,33 +54,46 @@ async function canHave(type: string, master: string): Promise<boolean> {
   return made.exit === 0;
 }
 
+/** What the main plugin of the only pod with a network answered to Multus. */
+function resultOf(network: string): { readonly ips: readonly unknown[] } {
+  const [file = "", ...others] = globSync(machine.path(`/var/lib/cni/multus/results/${network}-*`));
+  assert.equal(others, []);
+  return JSON.parse(readFileSync(file, "utf8")).result;
+}
+
 for (const { type } of PLUGINS) {
   for (const count of COUNTS) {
     test(`a pod has ${count} ${type} interface${count > 1 ? "s" : ""} with addresses of its node's block`, async () => {
       const name = `${type}-${count}`;
       const inside = cluster.inside(name);
       assert.equal(await inside.interfaces(), ["eth0", ...interfaceNames(count)]);
+      assert.equal(await inside.gatewayRoutes(), []);
+      await inside.separateInterfaces();
       for (const ifname of interfaceNames(count)) {
-        const { addresses } = await attachment(cluster, name, ifname);
+        const { addresses, gateways } = await attachment(cluster, name, ifname);
         assert.is(addresses.length, 1);
         assert.match(addresses[0] ?? "", /^10\.10\.0\.\d+\/16$/);
+        assert.equal(gateways, []);
+        await inside.ping("10.10.0.1", ifname);
       }
-      await inside.ping("10.10.0.1");
     });
   }
 }
 
 if (!hasIpvlan) {
   console.log("left out: this kernel has no ipvlan, so pods with it do not start");
-  test("a pod whose main plugin fails holds nothing", async () => {
+  test("a pod whose main plugin fails holds nothing between two attempts, nor when it is gone", async () => {
     await defineNetwork(cluster, "impossible", IPVLAN, { poolName: "flat" });
     await pods.create({ name: "impossible", node: NODE, networks: ["macvlan", "impossible"] });
     await pods.untilEvent("impossible", /ipvlan/);
+    let held: readonly unknown[] = [];
+    const holdsNothing = async (): Promise<boolean> => {
+      held = (await ipam.reservations()).filter(({ pod }) => pod?.name === "impossible");
+      return held.length === 0;
+    };
+    await until(holdsNothing, "the pod holds nothing", () => JSON.stringify(held));
     await pods.remove("impossible");
-    assert.equal(
-      (await ipam.reservations()).filter(({ pod }) => pod?.name === "impossible"),
-      [],
-    );
+    assert.ok(await holdsNothing(), JSON.stringify(held));
   });
 }
 
@@ -96,13 +111,16 @@ test("each reservation has the name of its network, so that CNI GC finds it", as
 test("pods whose addresses are of one network reach each other, whatever their main plugins are", async () => {
   for (const { type } of PLUGINS) {
     const [address = ""] = (await attachment(cluster, `${type}-1`, "net1")).addresses;
-    for (const other of PLUGINS) await cluster.inside(`${other.type}-8`).ping(address.split("/")[0] ?? "");
+    for (const other of PLUGINS) {
+      const inside = cluster.inside(`${other.type}-8`);
+      for (const ifname of interfaceNames(8)) await inside.ping(address.split("/")[0] ?? "", ifname);
+    }
   }
 });
 
 test("a prefix of a CIDRPool has its own gateway, through which its routes lead", async () => {
   const { addresses } = await attachment(cluster, "routed", "net1");
-  assert.equal(addresses, ["10.20.0.2/24"]);
+  assert.match(addresses.join(), /^10\.20\.0\.\d+\/24$/);
   const inside = cluster.inside("routed");
   assert.equal(await inside.gatewayRoutes(), [{ dst: "10.99.0.0/16", gateway: "10.20.0.1", dev: "net1" }]);
   await inside.ping("10.20.0.1");
@@ -110,17 +128,25 @@ test("a prefix of a CIDRPool has its own gateway, through which its routes lead"
 });
 
 test("a CIDRPool's gateway is the default one where the pool says so", async () => {
-  const { addresses } = await attachment(cluster, "edge", "net1");
-  assert.equal(addresses, ["10.30.0.2/24"]);
+  const { addresses, gateways } = await attachment(cluster, "edge", "net1");
+  assert.match(addresses.join(), /^10\.30\.0\.\d+\/24$/);
+  assert.equal(gateways, ["10.30.0.1"]);
   const inside = cluster.inside("edge");
   assert.equal(await inside.gatewayRoutes(), [{ dst: "default", gateway: "10.30.0.1", dev: "net1" }]);
   await inside.ping("10.98.0.1");
 });
 
 test("an interface has an IPv4 and an IPv6 address of two pools, each with its gateway", async () => {
-  const { addresses } = await attachment(cluster, "dual", "net1");
-  assert.equal(addresses, ["10.40.0.2/16", "fd40::2/64"]);
+  const { addresses, gateways } = await attachment(cluster, "dual", "net1");
+  assert.match(addresses.join(), /^10\.40\.0\.\d+\/16,fd40::[0-9a-f]+\/64$/);
   const inside = cluster.inside("dual");
+  assert.equal(resultOf("dual").ips, [
+    { address: addresses[0], gateway: "10.40.0.1", interface: 0 },
+    { address: addresses[1], gateway: "fd40::1", interface: 0 },
+  ]);
+  // Multus tells of default gateways alone.
+  assert.equal(gateways, []);
+  assert.equal(await inside.gatewayRoutes(), []);
   assert.equal(await inside.gatewayRoutes(6), [{ dst: "fd99::/64", gateway: "fd40::1", dev: "net1" }]);
   for (const address of ["10.40.0.1", "fd40::1", "fd99::1"]) await inside.ping(address);
 });
@@ -129,8 +155,8 @@ test("when the pods are gone, so are their reservations", async () => {
   await pods.remove(...pods.all.map(({ metadata }) => metadata.name));
   assert.equal(await ipam.reservations(), []);
   assert.equal(
-    (await ipam.pools()).filter(({ addresses }) => addresses.used !== "0"),
-    [],
+    (await ipam.pools()).map(({ pool, addresses: { used } }) => `${pool} ${used}`).sort(),
+    ["edge", "flat", "four", "routed", "six"].map((name) => `${name} 0`),
   );
 });
 
@@ -146,8 +172,16 @@ test("as the network that containerd itself knows it gives pods their first addr
   await pods.run({ name: "plain", node: NODE });
   assert.equal(await cluster.inside("plain").interfaces(), ["eth0"]);
   const addresses = await cluster.inside("plain").addresses("eth0");
-  const [held] = await ipam.reservations();
-  assert.equal(addresses, [`${held?.addresses[0]}/16`]);
+  const held = (await ipam.reservations()).flatMap((item) => item.addresses);
+  assert.equal(
+    addresses,
+    held.map((address) => `${address}/16`),
+  );
+  assert.equal(
+    pods.get("plain")?.status?.podIPs?.map(({ ip }) => ip),
+    held,
+  );
+  assert.ok(isInBlock(must(await cluster.pools.get("IPPool", "flat")), NODE, held[0] ?? ""));
   await cluster.inside("plain").ping("10.10.0.1");
   await pods.remove("plain");
   assert.equal(await ipam.reservations(), []);
