@@ -1,6 +1,7 @@
 /** What a cluster could leave behind on this machine. */
 import { execFileSync } from "node:child_process";
-import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, globSync, lstatSync, readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { cgroupPaths, cgroupPrefix } from "./_cgroup.ts";
 
 /** By what the traces of a cluster are known. */
@@ -11,10 +12,14 @@ export interface Marks {
   readonly temporary: string;
 }
 
-/** Where container runtimes and plugins write when nobody keeps them from it. */
-const USUAL_PLACES = ["containerd", "kubelet", "cni", "kubernetes"].flatMap((name) =>
-  ["/etc", "/opt", "/run", "/var/lib", "/var/log"].map((parent) => `${parent}/${name}`),
-);
+/** Whose files container runtimes and plugins write when nobody keeps them from it. */
+const OWNERS = ["containerd", "kubelet", "cni", "kubernetes"];
+/** Where only people change them. */
+const SETTLED_PLACES = placesIn("/etc", "/opt");
+/** Where those that run on this machine of themselves change them all the time. */
+const BUSY_PLACES = placesIn("/run", "/var/lib", "/var/log");
+/** containerd's names of network namespaces: others may have some of their own here. */
+const NETWORK_NAMESPACES = "/run/netns/cni-*";
 /** What kubelet sets in the kernel. */
 const SETTINGS = [
   "vm/overcommit_memory",
@@ -41,9 +46,25 @@ export function traces({ pids, temporary }: Marks): readonly string[] {
 /** The machine's own things that a cluster must not touch, as they are now. */
 export function machineState(): Readonly<Record<string, string>> {
   return Object.fromEntries([
-    ...USUAL_PLACES.map((path) => [path, existsSync(path) ? "exists" : "does not exist"]),
+    ...SETTLED_PLACES.map((path) => [
+      path,
+      filesBelow(path)
+        .map((file) => stampOf(join(path, file)))
+        .join("\n"),
+    ]),
+    ...BUSY_PLACES.map((path) => [path, existsSync(path) ? readdirSync(path).sort().join("\n") : "does not exist"]),
+    [NETWORK_NAMESPACES, globSync(NETWORK_NAMESPACES).sort().join("\n")],
     ...SETTINGS.map((name) => [name, readFileSync(`/proc/sys/${name}`, "utf8").trim()]),
   ]);
+}
+
+function placesIn(...parents: readonly string[]): readonly string[] {
+  return OWNERS.flatMap((name) => parents.map((parent) => `${parent}/${name}`));
+}
+
+function stampOf(file: string): string {
+  const { size, mtimeMs } = lstatSync(file);
+  return `${file} ${size} ${mtimeMs}`;
 }
 
 /** While others remove them, they cannot be listed: then the directory alone. */
@@ -55,11 +76,15 @@ function filesBelow(directory: string): readonly string[] {
   }
 }
 
-/** Processes that name the directory, or have something of it mounted in whatever namespace. */
+/**
+ * Processes that name the directory, inherited its name with their environment, or have something of it mounted in whatever
+ * namespace: there it is known by its last part where a file system of its own is above it.
+ */
 function processesWith(directory: string): readonly string[] {
+  const name = basename(directory);
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
-    .filter((pid) => ["cmdline", "mountinfo"].some((file) => read(`/proc/${pid}/${file}`).includes(directory)))
+    .filter((pid) => ["cmdline", "environ", "mountinfo"].some((file) => read(`/proc/${pid}/${file}`).includes(name)))
     .map((pid) => `process ${pid}: ${read(`/proc/${pid}/cmdline`).replaceAll("\0", " ")}`);
 }
 

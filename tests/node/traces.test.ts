@@ -9,7 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { need } from "../_need.ts";
-import { until } from "../cluster/_pools.ts";
+import { until, within } from "../cluster/_wait.ts";
 import { seededRandom } from "../random.ts";
 import { type Marks, machineState, traces } from "./_traces.ts";
 
@@ -26,8 +26,11 @@ interface Doomed {
   said(line: string): Promise<readonly string[]>;
 }
 
-/** Starts one, lets it be ended, and demands that the machine is then as it was before. */
-async function leavesNothing(end: (doomed: Doomed) => Promise<void>, command = [DOOMED], program = process.execPath) {
+/** The exit status of a process, or the signal that ended it. */
+type Ending = number | NodeJS.Signals;
+
+/** Starts one, lets it be ended, and demands that it ends so and that the machine is then as it was before. */
+async function leavesNothing(end: (doomed: Doomed) => Promise<Ending>, command = [DOOMED], program = process.execPath) {
   const before = machineState();
   const temporary = mkdtempSync(join(tmpdir(), "doomed-"));
   const child = spawn(program, command, {
@@ -35,13 +38,18 @@ async function leavesNothing(end: (doomed: Doomed) => Promise<void>, command = [
     env: { ...process.env, TMPDIR: temporary },
   });
   const exit = once(child, "exit");
+  const ended = async (): Promise<Ending> => {
+    const [status, signal] = await within(exit, "the cluster's process ends", () => lines.join("\n"), 60_000);
+    return status ?? signal;
+  };
   const lines: string[] = [];
   createInterface({ input: child.stdout }).on("line", (line) => lines.push(line));
   const marks: Marks = { pids: [], temporary };
   const said = async (line: string): Promise<readonly string[]> => {
     await until(
       () => {
-        if (child.exitCode !== null) throw new Error(`the process ended before it said "${line}": ${lines.join("\n")}`);
+        if (child.exitCode !== null || child.signalCode !== null)
+          throw new Error(`the process ended before it said "${line}": ${lines.join("\n")}`);
         return lines.includes(line);
       },
       `it says "${line}"`,
@@ -52,11 +60,11 @@ async function leavesNothing(end: (doomed: Doomed) => Promise<void>, command = [
     return lines;
   };
   try {
-    await end({ child, marks, said });
-    await Promise.race([exit, delay(60_000, undefined, { ref: false })]);
+    const wanted = await end({ child, marks, said });
+    assert.is(await ended(), wanted, lines.join("\n"));
   } finally {
     child.kill("SIGKILL");
-    await exit;
+    await ended();
   }
   await until(
     () => traces(marks).length === 0,
@@ -75,29 +83,36 @@ test("a cluster that is taken down leaves nothing behind", () =>
       assert.match(found, trace);
     }
     child.kill("SIGTERM");
+    return 0;
   }));
 
 test("a cluster whose process is killed leaves nothing behind", () =>
   leavesNothing(async ({ child, said }) => {
     await said("has a pod");
     child.kill("SIGKILL");
+    return "SIGKILL";
   }));
 
-test("a cluster whose process is killed while it comes up leaves nothing behind", () => {
-  const random = seededRandom("instant of the kill");
-  return leavesNothing(async ({ child, said }) => {
-    await said("begins");
-    await delay(random.below(5000));
-    child.kill("SIGKILL");
-  });
-});
+const random = seededRandom("instants of the kills");
+for (const [from, to] of [
+  [0, 1000],
+  [1000, 3000],
+  [3000, 6000],
+] as const) {
+  test(`a cluster whose process is killed while it comes up, after ${from} to ${to} ms, leaves nothing behind`, () =>
+    leavesNothing(async ({ child, said }) => {
+      await said("begins");
+      await delay(from + random.below(to - from));
+      child.kill("SIGKILL");
+      return "SIGKILL";
+    }));
+}
 
 test("a cluster that fails to come up leaves nothing behind", () =>
   leavesNothing(
-    async ({ child, said }) => {
+    async ({ said }) => {
       await said("begins");
-      if (child.exitCode === null) await once(child, "exit");
-      assert.is(child.exitCode, 1);
+      return 1;
     },
     [DOOMED, "--no-such-flag"],
   ));
@@ -114,8 +129,8 @@ test("npm run cluster prints what works, and leaves nothing behind after Ctrl-C"
         /^cidrpool\S*\/routed +fd10::\/48/m,
         /^first +1\/1 +Running/m,
         /network-status/,
-        /inet 10\.10\.0\.2\/16 .* net1/,
-        /inet6 fd10::2\/64/,
+        /inet 10\.10\.0\.\d+\/16 .* net1/,
+        /inet6 fd10::[0-9a-f]+\/64/,
         /^pod\/second created/m,
         /admission webhook .* denied the request: .*would move blocks/,
         /default\/first/,
@@ -124,6 +139,7 @@ test("npm run cluster prints what works, and leaves nothing behind after Ctrl-C"
         assert.match(output, words, `${words} in what is printed:\n${output}`);
       }
       child.stdin?.write("\x03");
+      return 0;
     },
     ["--quiet", "--flush", "--return", "--command", `exec ${process.execPath} ${PLAYGROUND}`, "/dev/null"],
     "script",
@@ -138,7 +154,16 @@ function childrenOf(pid: number): readonly number[] {
 async function shell(input: string): Promise<string> {
   const child = spawn("bash", ["-c", "exec bash 2>&1"], { stdio: ["pipe", "pipe", "inherit"] });
   child.stdin.end(input);
-  return (await child.stdout.setEncoding("utf8").toArray()).join("");
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  try {
+    await within(once(child, "close"), "the shell has carried out what is printed", () => output, 120_000);
+  } finally {
+    child.kill("SIGKILL");
+  }
+  return output;
 }
 
 test.run();
