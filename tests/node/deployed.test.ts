@@ -1,7 +1,6 @@
 /** The pods of the manifests, of the image that the Dockerfile makes, run by a real kubelet: no rights, no capabilities, no files but theirs. */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -10,6 +9,7 @@ import { makeCertificate } from "../cluster/_certificates.ts";
 import { Kubectl } from "../cluster/_kubectl.ts";
 import { must } from "../cluster/_pools.ts";
 import { containerOf, overlay, pick, type Workload } from "../manifests.ts";
+import { attachment } from "./_attachment.ts";
 import { Cluster } from "./_cluster.ts";
 import { packRoot } from "./_image.ts";
 import type { Machine } from "./_machine.ts";
@@ -34,13 +34,13 @@ const WORKLOADS = { controller: "Deployment/nv-ipam-controller", daemon: "Daemon
 const cluster = await Cluster.start({ nodes: [NODE], controllers: 0 });
 const { machine, containerd, ipam } = cluster.node(NODE);
 const system = new Pods(cluster.client, NAMESPACE);
-const directory = mkdtempSync(join(tmpdir(), "nv-ipam-deployed-"));
+/** It goes with the cluster. */
+const directory = mkdtempSync(join(cluster.api.directory, "deployed-"));
 
 const test = suite("deployed");
 test.after(async () => {
   await system.close();
   await cluster.remove();
-  rmSync(directory, { recursive: true, force: true });
 });
 
 test.before(async () => {
@@ -166,7 +166,9 @@ test("pods get addresses by the plugin that the daemon's pod has installed", asy
   const config = { cniVersion: "1.0.0", name: "net-a", ...plugin, ipam: { type: "nv-ipam", poolName: "pool1" } };
   await cluster.defineNetwork("net-a", config);
   await cluster.pods.run({ name: "user", node: NODE, networks: ["net-a"] });
-  assert.match((await held()).join(), /^user 10\.10\.0\.1 [0-9a-f]{64}$/);
+  const { addresses } = await attachment(cluster, "user", "net1");
+  assert.match(addresses.join(), /^10\.10\.0\.\d\/24$/);
+  assert.match((await held()).join(), /^user [0-9.]+ [0-9a-f]{64}$/);
 });
 
 test("a daemon that is replaced keeps what pods hold; one whose store is gone finds it in libcni's cache", async () => {

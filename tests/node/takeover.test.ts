@@ -4,19 +4,35 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { ReservationItem } from "../../src/lib/inspect/report.ts";
-import { originalCrd, readCrd } from "../api/_crd.ts";
-import { installCrd, installCrds, type Kind, must, until } from "../cluster/_pools.ts";
+import { installCrds, installOriginalCrds, type Kind, must, type PoolJson } from "../cluster/_pools.ts";
+import { until } from "../cluster/_wait.ts";
 import { attachment } from "./_attachment.ts";
 import { Cluster } from "./_cluster.ts";
 import { BRIDGED, defineNetwork, MACVLAN } from "./_networks.ts";
 import { type OriginalEntry, originalStore, readOriginalStore } from "./_original.ts";
 
 const NODE = "n1";
-const POOLS: readonly [kind: Kind, name: string, key: string][] = [
-  ["IPPool", "flat", "flat"],
-  ["IPPool", "six", "six"],
-  ["CIDRPool", "routed", "cidrpool/routed"],
+const OTHER_NODE = "n2";
+const POOLS: readonly [kind: Kind, name: "flat" | "six" | "routed"][] = [
+  ["IPPool", "flat"],
+  ["IPPool", "six"],
+  ["CIDRPool", "routed"],
 ];
+/** The pools' status.allocations as the original writes them: these members, the nodes in the order of their names. */
+const ALLOCATIONS = {
+  flat: [
+    { nodeName: NODE, startIP: "10.10.0.1", endIP: "10.10.0.100" },
+    { nodeName: OTHER_NODE, startIP: "10.10.0.101", endIP: "10.10.0.200" },
+  ],
+  six: [
+    { nodeName: NODE, startIP: "fd40::1", endIP: "fd40::a" },
+    { nodeName: OTHER_NODE, startIP: "fd40::b", endIP: "fd40::14" },
+  ],
+  routed: [
+    { nodeName: NODE, prefix: "10.20.0.0/24", gateway: "10.20.0.1" },
+    { nodeName: OTHER_NODE, prefix: "10.20.1.0/24", gateway: "10.20.1.1" },
+  ],
+};
 /** As the original notes them on the first node. */
 const CONFIGS = {
   flat: config("10.10.0.0/16", "10.10.0.1", "10.10.0.100", "10.10.0.1"),
@@ -83,16 +99,38 @@ async function leaveTheOriginals(): Promise<void> {
   writeFileSync(storeFile, originalStore(held, CONFIGS), { mode: 0o644 });
   rmSync(plugin);
   writeFileSync(plugin, "The original's plugin.", { mode: 0o755 });
-  for (const kind of ["IPPool", "CIDRPool"] as const) await installCrd(cluster.client, originalCrd(readCrd(kind)));
+  await installOriginalCrds(cluster.client);
   // A write under the original's schema leaves its fields alone.
   for (const [kind, name] of POOLS) {
-    const { status } = must(await pools.patchStatus(kind, name, { allocations: await allocations(kind, name) }));
-    assert.equal(Object.keys(status ?? {}), ["allocations"]);
+    const allocations = ALLOCATIONS[name].filter(({ nodeName }) => nodeName === NODE);
+    must(await pools.patchStatus(kind, name, { allocations }));
+  }
+  await statusesAreTheOriginals([NODE]);
+}
+
+/** Demands that the pools' statuses are those that the original would have written for these nodes, and nothing else. */
+async function statusesAreTheOriginals(nodes: readonly string[]): Promise<void> {
+  for (const [kind, name] of POOLS) {
+    const allocations = ALLOCATIONS[name].filter(({ nodeName }) => nodes.includes(nodeName));
+    assert.equal(must(await pools.get(kind, name)).status, { allocations }, `${kind} ${name}`);
   }
 }
 
-async function allocations(kind: Kind, name: string): Promise<unknown> {
-  return must(await pools.get(kind, name)).status?.allocations;
+async function untilStatus(
+  kind: Kind,
+  name: string,
+  what: string,
+  isSo: (status: PoolJson["status"]) => boolean,
+): Promise<void> {
+  let status: PoolJson["status"];
+  await until(
+    async () => {
+      status = must(await pools.get(kind, name)).status;
+      return isSo(status);
+    },
+    `${kind} ${name} ${what}`,
+    () => JSON.stringify(status),
+  );
 }
 
 test("pods keep their addresses when the original's place is taken over", async () => {
@@ -116,9 +154,10 @@ test("a pod gets none of the addresses that pods had from the original, and thes
   assert.equal(new Set((await entries()).map(({ pod }) => pod.name)), new Set(["old-2", "new"]));
 });
 
-test("a clean stop leaves a file that the original goes on from", async () => {
+test("a clean stop leaves a file and statuses that the original goes on from", async () => {
   const before = await entries();
   await ipam.process.end("SIGTERM");
+  await statusesAreTheOriginals([NODE]);
   assert.equal([...readOriginalStore(readFileSync(storeFile, "utf8"))].sort(byAddress), before);
 });
 
@@ -145,14 +184,23 @@ test("with our CRDs in place the pools' status gets what the original's had no r
   await ipam.start();
   await installCrds(cluster.client);
   for (const [kind, name] of POOLS) {
-    await until(
-      async () => must(await pools.get(kind, name)).status?.appliedSpec !== undefined,
-      `${kind} ${name} has its spec in force`,
-    );
+    await untilStatus(kind, name, "has its spec in force", (status) => status?.appliedSpec !== undefined);
   }
   assert.equal(await blocks(), dealt);
   await pods.run({ name: "newer", node: NODE, networks: ["dual"] });
   await attachment(cluster, "newer", "net1");
+});
+
+test("given back, every pool has the blocks that our controller dealt as the original would have written them", async () => {
+  await pools.addNode(OTHER_NODE);
+  for (const [kind, name] of POOLS) {
+    await untilStatus(kind, name, "has two blocks", (status) => status?.allocations?.length === 2);
+  }
+  const before = await entries();
+  await Promise.all([ipam, ...cluster.controllers].map(({ process }) => process.end("SIGTERM")));
+  await installOriginalCrds(cluster.client);
+  await statusesAreTheOriginals([NODE, OTHER_NODE]);
+  assert.equal([...readOriginalStore(readFileSync(storeFile, "utf8"))].sort(byAddress), before);
 });
 
 test.run();
