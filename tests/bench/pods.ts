@@ -26,13 +26,16 @@ interface Round {
   readonly seconds: number;
   /** The sum over the pods of the time until each ran, in seconds. */
   readonly podSeconds: number;
-  /** CPU seconds of all CNI plugins: containerd waits for them. */
-  readonly plugins: number;
+  /** CPU seconds of containerd's children: CNI plugins, and what starts and removes shims. */
+  readonly children: number;
 }
 
 /** What our parts noted of a round. */
 interface Noted {
-  /** Sums over the calls of ADD, in seconds: of the processes, of what lay between question and answer, of the daemon's work. */
+  /**
+   * Sums over the calls of ADD, in seconds: of the processes, of the commands with the daemon's answers, of the daemon's time for
+   * these, from a call's arrival until its answer was ready.
+   */
   readonly total: number;
   readonly asking: number;
   readonly daemon: number;
@@ -48,13 +51,11 @@ export async function pods(): Promise<Row[]> {
     await define(cluster);
     const ours: (Round & Noted)[] = [];
     const others: Round[] = [];
-    for (let number = 0; number <= ROUNDS; number++) {
-      const measured = await noted(cluster, machine, () => round(cluster, machine, "ours", number));
-      const other = await round(cluster, machine, "others", number);
-      // In the first one everything is done for the first time.
-      if (number === 0) continue;
-      ours.push(measured);
-      others.push(other);
+    // In the first one everything is done for the first time.
+    for (const network of ["ours", "others"]) await round(cluster, machine, network, 0);
+    for (let number = 1; number <= ROUNDS; number++) {
+      ours.push(await noted(cluster, machine, () => round(cluster, machine, "ours", number)));
+      others.push(await round(cluster, machine, "others", number));
     }
     return rows(ours, others);
   } finally {
@@ -90,9 +91,9 @@ async function round(
   await pods.run(...names.map((each) => ({ name: each, node, networks })));
   end();
   await pods.remove(...names);
-  const plugins = cpuSeconds(containerd.process).children - before;
+  const children = cpuSeconds(containerd.process).children - before;
   const all = [...times.values()];
-  return { seconds: Math.max(...all), podSeconds: all.reduce((sum, each) => sum + each, 0), plugins };
+  return { seconds: Math.max(...all), podSeconds: all.reduce((sum, each) => sum + each, 0), children };
 }
 
 /** Does the round and adds what our parts noted of it. */
@@ -105,7 +106,7 @@ async function noted(
   const log = (): string => (existsSync(file) ? readFileSync(file, "utf8") : "");
   const daemonSeconds = async (): Promise<number> => {
     const text = await machine.run("busybox", "wget", "-qO-", "http://127.0.0.1:8080/metrics");
-    return Number(/^nvipam_request_duration_seconds_sum\{method="Allocate"\} (.*)$/m.exec(text)?.[1]);
+    return numberIn(text, /^nvipam_request_duration_seconds_sum\{method="Allocate"\} (.*)$/m);
   };
   const [controller] = cluster.controllers;
   if (controller === undefined) throw new Error("there is no controller");
@@ -134,7 +135,16 @@ async function noted(
 
 /** The sum of a value in milliseconds over lines of the log, in seconds. */
 function sumOf(lines: readonly string[], name: string): number {
-  return lines.reduce((sum, line) => sum + Number(new RegExp(` ${name}=(\\d+)`).exec(line)?.[1]), 0) / 1000;
+  const pattern = new RegExp(` ${name}=(\\d+)`);
+  return lines.reduce((sum, line) => sum + numberIn(line, pattern), 0) / 1000;
+}
+
+/** What the pattern finds. @throws when it finds no number. */
+function numberIn(text: string, pattern: RegExp): number {
+  const found = pattern.exec(text)?.[1];
+  const number = Number(found);
+  if (found === undefined || Number.isNaN(number)) throw new Error(`there is no ${pattern} in ${text}`);
+  return number;
 }
 
 /** CPU seconds of a process so far, and of the children that it has waited for, with theirs. */
@@ -173,14 +183,15 @@ function rows(ours: readonly (Round & Noted)[], others: readonly Round[]): Row[]
       bound: { most: TIME_BOUND },
     },
     share("calls of the plugin, from start to answer", ({ total }) => total),
-    share("from the question to the daemon until its answer", ({ asking }) => asking),
-    share("the daemon's work, the disk included", ({ daemon }) => daemon),
+    share("of that the commands, the daemon's answers included", ({ asking }) => asking),
+    share("of the commands the daemon's work, the disk included", ({ daemon }) => daemon),
+    share("of the commands the rest: the way there and back, waiting", ({ asking, daemon }) => asking - daemon),
     cpu("calls of the plugin", ({ plugin }) => plugin),
     cpu("daemon", ({ daemon }) => daemon),
     cpu("controller", ({ controller }) => controller),
     {
-      what: "CPU for 100 pods, come and gone: all CNI plugins",
-      ...over(({ plugins }) => plugins, "with host-local", "s", perHundred),
+      what: "CPU for 100 pods, come and gone: containerd's children, all CNI plugins among them",
+      ...over(({ children }) => children, "with host-local", "s", perHundred),
     },
   ];
 }
