@@ -91,7 +91,7 @@ export class Deployment {
     return controller;
   }
 
-  /** Starts as many controllers as have ended, as a Deployment does: one that cannot renew its lease ends. */
+  /** Starts as many controllers as have ended, as a Deployment does. */
   async replaceEnded(): Promise<void> {
     const ended = this.controllers.filter(({ process }) => !process.running);
     for (const controller of ended) this.controllers.splice(this.controllers.indexOf(controller), 1);

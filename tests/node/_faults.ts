@@ -72,7 +72,7 @@ export async function killLeader(cluster: Cluster): Promise<void> {
   must(await pools.delete("IPPool", "orphan"));
 }
 
-/** The API server is away for that time. @param meanwhile what is tried in its first moment and in its last. */
+/** The API server is away for that time; the controllers outlive it. @param meanwhile what is tried in its first moment and in its last. */
 export async function apiAway(cluster: Cluster, ms: number, meanwhile = nothing): Promise<void> {
   await cluster.api.stopApi();
   try {
@@ -82,8 +82,15 @@ export async function apiAway(cluster: Cluster, ms: number, meanwhile = nothing)
     await meanwhile();
   } finally {
     await cluster.api.startApi();
-    await cluster.replaceEndedControllers();
   }
+  await sameControllersLead(cluster);
+}
+
+/** Waits until one of the controllers leads. @throws when any has ended. */
+export async function sameControllersLead(cluster: Cluster): Promise<void> {
+  await cluster.leader();
+  const ended = cluster.controllers.filter(({ process }) => !process.running);
+  if (ended.length > 0) throw new Error(ended.map(({ process }) => `${process.name} ended: ${process.log}`).join("\n"));
 }
 
 /** Another build takes the daemon's place, and installs its plugin. @param meanwhile what is waited for before. */

@@ -12,7 +12,7 @@ import { must, until } from "../cluster/_pools.ts";
 import { type Random, seededRandom } from "../random.ts";
 import { Churn } from "./_churn.ts";
 import { Cluster } from "./_cluster.ts";
-import { apiAway, killContainerd, killDaemon, killLeader, loseStore, upgrade } from "./_faults.ts";
+import { apiAway, killContainerd, killDaemon, killLeader, loseStore, sameControllersLead, upgrade } from "./_faults.ts";
 import { BRIDGED, defineNetwork, MACVLAN } from "./_networks.ts";
 import { isRunning, type Pod } from "./_pods.ts";
 import { agree, type Fault } from "./_wave.ts";
@@ -133,7 +133,7 @@ function faultsOf(
         cluster.api.signalApi("SIGSTOP");
         await pause(10_000);
         cluster.api.signalApi("SIGCONT");
-        await cluster.replaceEndedControllers();
+        await sameControllersLead(cluster);
       },
       "addresses in use are excluded for some seconds": async () => {
         const exclusions = [{ startIP: "10.20.0.1", endIP: "10.20.0.10" }];
