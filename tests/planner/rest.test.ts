@@ -239,6 +239,38 @@ test("R7 an entry that is damaged or doubled does not come to rest over somebody
   assert.equal(restingOf(made, IP), []);
 });
 
+const DAMAGES: readonly [
+  name: string,
+  spec: { readonly subnet: string; readonly perNodeBlockSize: number },
+  appliedSpec: { readonly subnet: string; readonly perNodeBlockSize: number } | undefined,
+][] = [
+  [
+    "of a larger size",
+    { subnet: "10.10.0.0/28", perNodeBlockSize: 12 },
+    { subnet: "10.10.0.0/28", perNodeBlockSize: 8 },
+  ],
+  ["where no spec can be used", { subnet: "10.10.0.0/28", perNodeBlockSize: 0 }, undefined],
+];
+for (const [name, spec, appliedSpec] of DAMAGES) {
+  test(`R2 R7 a block ${name} that was taken from its node because another has it does not come back when that one goes`, () => {
+    const made = new Cluster();
+    made.delayMs = 10 * MINUTE;
+    for (const node of ["node-a", "node-b"]) made.addNode(node);
+    made.addPool("IPPool", "pool1", spec).status = {
+      ...(appliedSpec !== undefined && { appliedSpec }),
+      allocations: [
+        { nodeName: "node-a", startIP: "10.10.0.1", endIP: "10.10.0.8" },
+        { nodeName: "node-b", startIP: "10.10.0.1", endIP: "10.10.0.12" },
+      ],
+    };
+    made.settle();
+    assert.equal(allocationsOf(made, IP), ["node-a 10.10.0.1-10.10.0.8"]);
+    made.nodes.delete("node-a");
+    made.settle();
+    assert.equal(allocationsOf(made, IP), []);
+  });
+}
+
 const OF_THREE = { subnet: "10.10.0.0/27", perNodeBlockSize: 3 };
 const REPAIRS: readonly [
   name: string,

@@ -4,10 +4,12 @@ import type { Allocation, Released } from "../api/types.ts";
 import { overlaps, type Range } from "../ip/address.ts";
 import { type Interval, IntervalSet } from "../ip/intervals.ts";
 import { type Held, type StaticBlock, sameRange, writeEntry, writeStaticEntry } from "./block_entry.ts";
-import { disjoint } from "./keep.ts";
+import { disjoint, type ReleaseReason } from "./keep.ts";
 import type { Occupied } from "./occupied.ts";
 import type { Standing } from "./standing.ts";
 import { presentHolder, type Terms } from "./terms.ts";
+
+const REPAIRED: ReleaseReason = "Repaired";
 
 /** A static allocation whose prefix is not free for it, or whose node keeps another one (R5). */
 export interface WaitingStatic {
@@ -88,7 +90,10 @@ function newBlock({ spec, division }: Terms, nodeName: string, index: bigint): H
   return { nodeName, block, entry: writeEntry(spec, division, nodeName, block) };
 }
 
-/** What nodes that come back had last, where it still is a block worth having that nothing is set aside for (R7). */
+/**
+ * What nodes that come back had last, where it still is a block worth having that nothing is set aside for (R7). Not what was
+ * taken from them because it was wrong: another node may have addresses of it, or had.
+ */
 function giveBack(
   terms: Terms | undefined,
   standing: Standing,
@@ -99,7 +104,8 @@ function giveBack(
   const without = new Set(nodes);
   const last = new Map<string, HeldReleased>();
   for (const held of resting) {
-    if (!without.has(held.nodeName) || standing.occupied.overlaps(held.block)) continue;
+    if (!without.has(held.nodeName) || held.entry.reason === REPAIRED || standing.occupied.overlaps(held.block))
+      continue;
     if (terms === undefined || isWorthHaving(terms, held)) last.set(held.nodeName, held);
   }
   return disjoint([...last.values()]).kept;
