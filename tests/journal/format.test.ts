@@ -125,6 +125,12 @@ test("the checksum of an export comes back", () => {
   }
 });
 
+test("a pool without a name comes back: a file of the original can have one", () => {
+  const pool = { kind: "IPPool", name: "", uid: "" } as const;
+  const change = { type: "cursor", pool, address: { family: 4, value: 1n } } as const;
+  assert.equal(decodeChanges(encodeChanges([change]), new Map()), [change]);
+});
+
 /** No texts of reservations. */
 const NONSENSE = [
   ...["", "c", "c|net1|10.0.0.2", "c|net1|10.0.0.2|t|dynamic|n"],
@@ -155,7 +161,7 @@ test("a body that is none of ours is refused", () => {
       "config|0x0|{}",
     ].map((row) => `${pool};${row}`),
     ...["exported|", "exported|zzz", "exported|-1", "exported|1.5", "exported|4294967296", "exported|1|2|3"],
-    ...["pool|IPPool", "pool|IPPool|pool1", "pool|IPPool||uid", "pool|IPPool|pool1|uid|more"],
+    ...["pool|IPPool", "pool|IPPool|pool1", "pool|IPPool|pool1|uid|more"],
     `${pool};+0|16777217|c|net1|10.0.0.2|t|dynamic|n|`,
     ...NONSENSE.map((text) => `${pool};+0|1|${text}`),
   ]) {

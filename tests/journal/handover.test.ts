@@ -241,6 +241,32 @@ test("what the original wrote while we ran is not overwritten when we stop, and 
   await second.close();
 });
 
+test("what somebody wrote while we ran that is no store is left for the next start, which counts it as damage", async () => {
+  const storage = withOriginal();
+  const later = storage.copy();
+  originalRuns(later, "by the original 3");
+  const written = later.content(STORE_FILE) ?? Buffer.alloc(0);
+  for (const torn of [written.subarray(0, written.length / 2), Buffer.alloc(0)]) {
+    const copy = storage.copy();
+    const first = await open(copy);
+    copy.put(STORE_FILE, torn);
+    const closed = await first.close();
+    assert.match(closed.ok ? "" : closed.error.message, /somebody wrote .* the next start counts the store as damaged/);
+    const second = await open(copy);
+    assert.is(second.state(), "damaged");
+    await second.close();
+  }
+});
+
+test("a file that says what we took over is no other's, however it is laid out", async () => {
+  const storage = withOriginal();
+  const content = storage.content(STORE_FILE) ?? Buffer.alloc(0);
+  const first = await open(storage);
+  storage.put(STORE_FILE, Buffer.from(JSON.stringify(JSON.parse(content.toString()), undefined, 1)));
+  assert.ok((await first.close()).ok);
+  assert.is(textOf((await open(storage)).ledger.snapshot()), textOf(first.ledger.snapshot()));
+});
+
 test("an invalid file is set aside, never imported", async () => {
   const storage = new SimStorage();
   const first = await open(storage);

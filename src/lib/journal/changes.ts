@@ -131,7 +131,7 @@ function readPool(row: string, known: KnownPools): PoolID {
   if (found !== undefined) return found;
   const [, kind, name, uid, ...further] = splitFields(row);
   if (kind !== "IPPool" && kind !== "CIDRPool") throw new Error(`the record has an unknown kind of pool ${kind}`);
-  if (!name || uid === undefined || further.length > 0) throw new Error(`the record has no pool ${row}`);
+  if (name === undefined || uid === undefined || further.length > 0) throw new Error(`the record has no pool ${row}`);
   const pool = { kind, name, uid } as const;
   known.set(row, pool);
   return pool;

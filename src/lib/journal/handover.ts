@@ -93,8 +93,9 @@ export async function writeNotice(disk: Disk, { storeFile }: StoreFiles): Promis
 }
 
 /**
- * Hands the content over to the original, unless that wrote its file while we ran; `exported` is the checksum of what it had
- * from us, or we from it. `mark` makes durable that the file with this checksum is our own; only then does it get its name.
+ * Hands the content over to the original, unless somebody else wrote its file while we ran: what the next start would not
+ * pass over is left for it. `exported` is the checksum of what the original had from us, or we from it. `mark` makes durable
+ * that the file with this checksum is our own; only then does it get its name.
  */
 export async function exportLegacyFile(
   disk: Disk,
@@ -104,8 +105,12 @@ export async function exportLegacyFile(
   mark: (checksum: number) => Promise<void>,
 ): Promise<void> {
   const { storeFile } = files;
-  if ((await readLegacyFile(disk, files, exported)).type === "valid") {
-    const message = `the original wrote ${storeFile} while this daemon ran: it is left alone, and the next start takes it over`;
+  const found = await readLegacyFile(disk, files, exported);
+  const next = decideStart({ losses: [], exported }, found, files);
+  if (next.type === "begin") {
+    const what = next.why === "imported" ? "the original" : "somebody";
+    const then = next.why === "imported" ? "takes it over" : `counts the store as damaged: ${next.losses.join("; ")}`;
+    const message = `${what} wrote ${storeFile} while this daemon ran: it is left alone, and the next start ${then}`;
     throw new StoreFailure({ code: "handover", file: storeFile, message });
   }
   const { text, checksum } = formatLegacy(toLegacy(content));
