@@ -1,4 +1,5 @@
 /** CNI_ARGS, read as the reference library's LoadArgs does. Pure. */
+import { textFault } from "../rpc/text.ts";
 import { type CniError, ErrorCode, quote } from "./error.ts";
 
 /** What CNI_ARGS says that the plugin uses; "" for what is not there. */
@@ -38,6 +39,22 @@ export function readArguments(text: string, faults: CniError[]): CniArguments {
     podNamespace: values.get("K8S_POD_NAMESPACE") ?? "",
     podUID: values.get("K8S_POD_UID") ?? "",
     ip: values.get("IP") ?? "",
+  };
+}
+
+/** What of CNI_ARGS the daemon takes: a name that it would refuse is a fault and counts as absent, so that DEL can go on. */
+export function boundArguments(args: CniArguments, faults: CniError[]): CniArguments {
+  const bound = (name: string, value: string): string => {
+    const what = textFault(value);
+    if (what === undefined) return value;
+    faults.push(fault(`holds a ${name} that ${what}`));
+    return "";
+  };
+  return {
+    podName: bound("K8S_POD_NAME", args.podName),
+    podNamespace: bound("K8S_POD_NAMESPACE", args.podNamespace),
+    podUID: bound("K8S_POD_UID", args.podUID),
+    ip: args.ip,
   };
 }
 

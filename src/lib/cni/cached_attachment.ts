@@ -2,6 +2,7 @@
 import { type Address, parseAddress } from "../ip/address.ts";
 import type { Attachment, Owner } from "../reservations/reservation.ts";
 import { fail, ok, type Result } from "../result.ts";
+import { textFault } from "../rpc/text.ts";
 import { isObject } from "./_section.ts";
 import { readArguments } from "./arguments.ts";
 import { ifnameFault, isIdentifier } from "./environment.ts";
@@ -25,8 +26,6 @@ export interface CachedAttachment {
 }
 
 const KIND = "cniCacheV1";
-/** As the daemon bounds the texts of its requests. */
-const MAX_TEXT = 1024;
 
 /**
  * Reads a file of the cache.
@@ -90,5 +89,5 @@ function readAddresses(result: unknown): Result<readonly Address[], string> {
 }
 
 function isText(value: unknown): value is string {
-  return typeof value === "string" && value.length <= MAX_TEXT && !value.includes("\ufffd");
+  return typeof value === "string" && textFault(value) === undefined;
 }

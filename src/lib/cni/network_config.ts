@@ -1,6 +1,7 @@
 /** The network config on stdin (CNI specification, section 1 and "Plugin configuration objects"). Pure. */
 import { isUtf8 } from "node:buffer";
 import { fail, ok, type Result } from "../result.ts";
+import { textFault } from "../rpc/text.ts";
 import { isObject, Section } from "./_section.ts";
 import { type Command, isIdentifier } from "./environment.ts";
 import { type CniError, ErrorCode, quote } from "./error.ts";
@@ -21,6 +22,9 @@ export interface NetworkConfig {
   readonly members: Section;
   readonly faults: CniError[];
 }
+
+/** Stands for a name that the daemon would refuse, so that DEL can go on: no network can have it. */
+const NO_NETWORK = "-";
 
 /** A JSON object. */
 export type JsonObject = Readonly<Record<string, unknown>>;
@@ -79,7 +83,10 @@ export function checkNetworkConfig(members: JsonObject, command: Command): Resul
       message: `${command} needs cniVersion ${needed} or later; the network config has ${cniVersion}`,
     });
   }
-  return ok({ name, cniVersion, members: section, faults });
+  const tooLong = textFault(name);
+  if (tooLong === undefined) return ok({ name, cniVersion, members: section, faults });
+  section.fault("name", tooLong);
+  return ok({ name: NO_NETWORK, cniVersion, members: section, faults });
 }
 
 /** As the reference library, which puts "" into the configs of a list without a version. */

@@ -1,6 +1,7 @@
 /** One CNI call: from the environment and stdin to what stdout and the exit status say. All effects are passed in. */
 import { ok, type Result } from "../result.ts";
-import { readArguments } from "./arguments.ts";
+import { textFault } from "../rpc/text.ts";
+import { boundArguments, readArguments } from "./arguments.ts";
 import { add } from "./commands/add.ts";
 import { check } from "./commands/check.ts";
 import type { AttachmentContext, Done } from "./commands/context.ts";
@@ -101,9 +102,9 @@ type Prepared = Omit<AttachmentContext, "attachment">;
 function prepare(inputs: PluginInputs, config: NetworkConfig, cniArgs: string): Prepared {
   const sources = readSources(config, inputs.readFile);
   const { settings } = sources;
-  const args = readArguments(cniArgs, config.faults);
+  const args = boundArguments(readArguments(cniArgs, config.faults), config.faults);
   const request = readPoolRequest(config, sources, args);
-  const deviceID = config.members.text("deviceID") ?? "";
+  const deviceID = readDeviceID(config);
   const log = openLog(inputs, settings);
   const { daemonSocket, timeoutMs } = settings;
   log("debug", "settings", { network: config.name, cniVersion: config.cniVersion, daemonSocket, timeoutMs });
@@ -112,6 +113,15 @@ function prepare(inputs: PluginInputs, config: NetworkConfig, cniArgs: string): 
   log("verbose", "request", { network: config.name, deviceID, addresses, index, gateway });
   const daemon = new Daemon(inputs, settings, config.name);
   return { config, settings, request, daemon, log, args, deviceID };
+}
+
+/** As with the names in CNI_ARGS, one that the daemon would refuse counts as absent. */
+function readDeviceID({ members }: NetworkConfig): string {
+  const given = members.text("deviceID") ?? "";
+  const what = textFault(given);
+  if (what === undefined) return given;
+  members.fault("deviceID", what);
+  return "";
 }
 
 async function dispatch(environment: Environment, context: Prepared): Promise<Result<Done, CniError>> {

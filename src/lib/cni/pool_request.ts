@@ -1,5 +1,6 @@
 /** What a network config asks of which pools. Pure. */
 import type { PoolKind } from "../api/types.ts";
+import { textFault } from "../rpc/text.ts";
 import { familyOf } from "./_address.ts";
 import type { Section } from "./_section.ts";
 import type { CniArguments } from "./arguments.ts";
@@ -76,6 +77,11 @@ function checkPoolNames(given: readonly string[], section: Section, member: stri
   if (names.includes("")) return section.fault(member, "has an empty pool name");
   if (names.length > MAX_POOLS)
     return section.fault(member, `names ${names.length} pools; at most ${MAX_POOLS} can be used`);
+  if (new Set(names).size < names.length) return section.fault(member, "names a pool twice; name two different ones");
+  for (const name of names) {
+    const fault = textFault(name);
+    if (fault !== undefined) return section.fault(member, `has ${quote(name)}, which ${fault}`);
+  }
   return names;
 }
 

@@ -1,7 +1,8 @@
 /** How the plugin works on this node: the network config's `ipam`, then `<confDir>/nv-ipam.conf`, then defaults. Pure. */
 import type { Result } from "../result.ts";
+import { parseTarget } from "../rpc/client/target.ts";
 import { isObject, Section } from "./_section.ts";
-import { type CniError, ErrorCode } from "./error.ts";
+import { type CniError, ErrorCode, quote } from "./error.ts";
 import { isLogLevel, type LogLevel } from "./log.ts";
 import { type NetworkConfig, parseObject } from "./network_config.ts";
 
@@ -68,12 +69,19 @@ function readSettings(ipam: Section, file: Section): Settings {
   const given = ipam.text("logLevel") ?? file.text("logLevel") ?? DEFAULTS.logLevel;
   const level = given.toLowerCase();
   return {
-    daemonSocket: ipam.text("daemonSocket") ?? file.text("daemonSocket") ?? DEFAULTS.daemonSocket,
+    daemonSocket: daemonSocket(ipam) ?? daemonSocket(file) ?? DEFAULTS.daemonSocket,
     timeoutMs: seconds * 1000,
     logFile: ipam.text("logFile") ?? file.text("logFile") ?? DEFAULTS.logFile,
     podOptional: file.flag("podOptional") ?? false,
     ...(isLogLevel(level) ? { logLevel: level } : { logLevel: DEFAULTS.logLevel, unknownLogLevel: given }),
   };
+}
+
+function daemonSocket(section: Section): string | undefined {
+  const text = section.text("daemonSocket");
+  if (text === undefined) return undefined;
+  const target = parseTarget(text);
+  return target.ok ? text : section.fault("daemonSocket", `is ${quote(text)}: ${target.error}`);
 }
 
 function timeoutSeconds(section: Section): number | undefined {

@@ -1,6 +1,6 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
-import { parseTarget } from "../../../src/lib/rpc/client/_target.ts";
+import { parseTarget } from "../../../src/lib/rpc/client/target.ts";
 
 for (const [target, address] of [
   ["/run/daemon.sock", { path: "/run/daemon.sock" }],

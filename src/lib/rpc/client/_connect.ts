@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import type { Address } from "./_target.ts";
+import type { Address } from "./target.ts";
 
 /** Why no connection could be made, in words that say what to do. */
 export function explainConnectError(address: Address, error: NodeJS.ErrnoException): string {

@@ -4,7 +4,7 @@
  * without the binding, it is node:net.
  */
 import type { Socket } from "node:net";
-import type { Address } from "./_target.ts";
+import type { Address } from "./target.ts";
 
 /** A connection that is made or being made. */
 export interface Wire {

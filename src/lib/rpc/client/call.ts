@@ -2,9 +2,9 @@ import type { Result } from "../../result.ts";
 import { explainConnectError } from "./_connect.ts";
 import { checkRequest } from "./_request.ts";
 import { failure, statusCode } from "./_status.ts";
-import { type Address, parseTarget } from "./_target.ts";
 import { connectWire, type Wire } from "./_wire.ts";
 import { Connection } from "./connection.ts";
+import { type Address, parseTarget } from "./target.ts";
 
 /** One unary gRPC call over a connection of its own. */
 export interface UnaryCall {

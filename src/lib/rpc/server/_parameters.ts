@@ -5,6 +5,7 @@ import type { Choice } from "../../reservations/ledger.ts";
 import type { Attachment, Owner } from "../../reservations/reservation.ts";
 import { fail, ok, type Result } from "../../result.ts";
 import { type IPAMParameters, PoolType } from "../generated/node.ts";
+import { textFault } from "../text.ts";
 import type { Refusal } from "./unary.ts";
 
 /** What a request asks for. */
@@ -23,8 +24,7 @@ const MAX_POOLS = 2;
 /** What the plugin sends for a pod name or namespace that it was not told. */
 const NO_POD = "-";
 
-/** Bounds of what a request may hold: no runtime comes near them. */
-const MAX_TEXT = 1024;
+/** Most static addresses that a request may ask for: no runtime comes near it. */
 const MAX_REQUESTED = 64;
 
 /** The checks that all three methods share, in the original's order and with its status. */
@@ -88,12 +88,6 @@ const TEXT_FIELDS = [
 /** Names the text at that place among the pools and what comes behind them. */
 function fieldAt(index: number, pools: number): string {
   return `parameters.${index < pools ? `pools[${index}]` : TEXT_FIELDS[index - pools]}`;
-}
-
-/** What is wrong with a text that names something, or undefined. The decoder puts U+FFFD for bytes that are no UTF-8. */
-export function textFault(text: string): string | undefined {
-  if (text.length > MAX_TEXT) return `must not have more than ${MAX_TEXT} characters`;
-  return text.includes("\ufffd") ? "is not valid UTF-8" : undefined;
 }
 
 function poolKind(type: PoolType): PoolKind | undefined {

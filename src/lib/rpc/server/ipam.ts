@@ -14,7 +14,8 @@ import {
   type IsAllocatedResponse,
   PoolType,
 } from "../generated/node.ts";
-import { invalid, readParameters, textFault } from "./_parameters.ts";
+import { textFault } from "../text.ts";
+import { invalid, readParameters } from "./_parameters.ts";
 import { Untold } from "./_untold.ts";
 import type { Caller, Refusal } from "./unary.ts";
 
