@@ -67,6 +67,21 @@ test("STATUS asks for the pools that the config names, not for the network's nam
   }
 });
 
+test("forcePoolName binds ADD and CHECK, not STATUS: pods may name the pools", async () => {
+  const answers = { GetStatus: state(true, true) };
+  const forced = { ...CONFIG, ipam: { forcePoolName: true } };
+  const { exitCode, asked } = await tell({ command: "STATUS", config: forced, answers });
+  assert.equal([exitCode, asked[0]?.request], [0, { pools: [], poolKind: "IPPool" }]);
+  const files = { "/etc/cni/net.d/nv-ipam.d/nv-ipam.conf": { forcePoolName: true } };
+  assert.is((await tell({ command: "STATUS", config: { ...CONFIG, ipam: {} }, files, answers })).exitCode, 0);
+  for (const command of ["ADD", "CHECK"]) {
+    const { answer } = await tell({ command, config: forced });
+    assert.equal([answer.code, /ipam\.poolName is missing/.test(answer.msg ?? "")], [7, true]);
+  }
+  const wrong = { ...CONFIG, ipam: { forcePoolName: true, poolName: "a,a" } };
+  assert.is((await tell({ command: "STATUS", config: wrong, answers })).answer.code, 7);
+});
+
 test("STATUS needs neither CNI_PATH nor an attachment", async () => {
   const env = {
     CNI_CONTAINERID: undefined,

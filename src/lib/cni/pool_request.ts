@@ -14,6 +14,8 @@ export interface PoolRequest {
   readonly pools: readonly string[];
   /** Whether the names were given; else they are the network's name. */
   readonly poolsNamed: boolean;
+  /** Why there can be no ADD and no CHECK without a name, if so. */
+  readonly nameFault?: CniError;
   readonly poolKind: PoolKind;
   /** Static addresses, without prefix length. */
   readonly addresses: readonly string[];
@@ -23,6 +25,11 @@ export interface PoolRequest {
 
 const MAX_POOLS = 2;
 const MAX_INDEX = 2 ** 31 - 1;
+
+const NAME_FAULT: CniError = {
+  code: ErrorCode.config,
+  message: "ipam.poolName is missing, and forcePoolName forbids taking the network's name for it",
+};
 
 /**
  * Reads the pools from args.cni, `ipam` and nv-ipam.conf, and the static addresses from runtimeConfig, args.cni and
@@ -35,9 +42,6 @@ export function readPoolRequest(config: NetworkConfig, sources: Sources, args: C
   const cni = config.members.section("args").section("cni");
   const forced = forcePoolName(sources);
   const names = readPoolNames(cni, sources);
-  if (names === undefined && forced) {
-    sources.ipam.fault("poolName", "is missing, and forcePoolName forbids taking the network's name for it");
-  }
   const addresses = readAddresses(config, cni, args);
   const allocateDefaultGateway = cni.flag("allocateDefaultGateway") ?? false;
   const index = cni.integer("allocateIPWithIndex", 0, MAX_INDEX);
@@ -55,6 +59,7 @@ export function readPoolRequest(config: NetworkConfig, sources: Sources, args: C
   return {
     pools: names ?? [config.name],
     poolsNamed: names !== undefined,
+    ...(names === undefined && forced ? { nameFault: NAME_FAULT } : {}),
     poolKind: readPoolKind(cni, sources),
     addresses,
     allocateDefaultGateway,

@@ -2,12 +2,12 @@ import { fail, ok, type Result } from "../../result.ts";
 import type { AllocationInfo } from "../../rpc/generated/node.ts";
 import { type CniError, daemonError, ErrorCode, quote } from "../error.ts";
 import { formatResult } from "../result.ts";
-import { type AttachmentContext, type Done, parameters, podGiven, soundConfig } from "./context.ts";
+import { type AttachmentContext, type Done, parameters, podGiven, soundRequest } from "./context.ts";
 
 /** CNI ADD: reserves one address of each pool and gives the result. */
 export async function add(context: AttachmentContext): Promise<Result<Done, CniError>> {
   const { config, daemon, settings, request } = context;
-  const sound = soundConfig(context);
+  const sound = soundRequest(context);
   if (!sound.ok) return sound;
   const pod = podGiven(context);
   if (!pod.ok) return pod;

@@ -3,7 +3,7 @@ import { fail, ok, type Result } from "../../result.ts";
 import type { CallFailure } from "../../rpc/client/call.ts";
 import { advised, answered, type CniError, daemonError, ErrorCode } from "../error.ts";
 import { missingFrom, resultAddresses } from "../prev_result.ts";
-import { type AttachmentContext, DONE, type Done, parameters, podGiven, soundConfig } from "./context.ts";
+import { type AttachmentContext, DONE, type Done, parameters, podGiven, soundRequest } from "./context.ts";
 
 /**
  * CNI CHECK: each pool holds an address for the attachment, and what the attachment holds is in prevResult.
@@ -13,7 +13,7 @@ import { type AttachmentContext, DONE, type Done, parameters, podGiven, soundCon
  */
 export async function check(context: AttachmentContext): Promise<Result<Done, CniError>> {
   const { config, daemon, attachment } = context;
-  const sound = soundConfig(context);
+  const sound = soundRequest(context);
   if (!sound.ok) return sound;
   const pod = podGiven(context);
   if (!pod.ok) return pod;

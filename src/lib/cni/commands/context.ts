@@ -40,9 +40,9 @@ export const DONE: Done = { stdout: "", fields: {} };
 /** What stands for a pod that is not known: the daemon demands a name and a namespace. */
 const NO_POD = "-";
 
-/** The first fault of the network config, for the commands that need all of it. */
-export function soundConfig({ config }: Context): Result<void, CniError> {
-  const [fault] = config.faults;
+/** The first fault of what is asked, for the commands that need all of it. */
+export function soundRequest({ config, request }: Context): Result<void, CniError> {
+  const fault = config.faults[0] ?? request.nameFault;
   return fault === undefined ? ok(undefined) : fail(fault);
 }
 

@@ -1,6 +1,6 @@
 import { fail, ok, type Result } from "../../result.ts";
 import { answered, type CniError, daemonError, ErrorCode } from "../error.ts";
-import { type Context, DONE, type Done, soundConfig } from "./context.ts";
+import { type Context, DONE, type Done } from "./context.ts";
 
 /**
  * CNI STATUS: whether ADD could be served now.
@@ -8,10 +8,10 @@ import { type Context, DONE, type Done, soundConfig } from "./context.ts";
  * @returns error 50 when only ADD is not served, 51 when nothing is, which a daemon that cannot be reached is a case of.
  */
 export async function status(context: Context): Promise<Result<Done, CniError>> {
-  const { daemon, settings, request } = context;
-  const sound = soundConfig(context);
-  if (!sound.ok) return sound;
-  // The network's name need not be a pool's: with Multus the pods name theirs (args.cni.poolNames).
+  const { config, daemon, settings, request } = context;
+  const [fault] = config.faults;
+  if (fault !== undefined) return fail(fault);
+  // No pool need be named, not even where forcePoolName is set: with Multus the pods name theirs (args.cni.poolNames).
   const pools = request.poolsNamed ? [...request.pools] : [];
   const answer = await daemon.status({ pools, poolKind: request.poolKind });
   if (!answer.ok) {
