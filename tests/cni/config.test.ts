@@ -332,6 +332,21 @@ test("an unknown logLevel is said in the log and does not stop the call", async 
   assert.match(log[1] ?? "", "[info] ADD ");
 });
 
+test("a name that is no text is named by its type, whatever is in it", async () => {
+  const cases = [
+    ['{"toString":1,"valueOf":2}', "an object"],
+    [`${"[".repeat(200_000)}${"]".repeat(200_000)}`, "a list"],
+    ["5", "5"],
+    ["true", "a boolean"],
+  ];
+  for (const [name, shown] of cases) {
+    const { answer } = await tell({ stdin: `{"cniVersion":"1.0.0","name":${name},"ipam":{}}` });
+    assert.is(answer.code, 7);
+    assert.match(answer.msg ?? "", `name of the network config must be a text that starts with`);
+    assert.match(answer.msg ?? "", new RegExp(`, not ${shown}$`));
+  }
+});
+
 test("members named like those of every object do no harm", async () => {
   const stdin =
     '{"cniVersion":"1.0.0","name":"net-a","__proto__":{"ipam":{}},"constructor":1,"ipam":{"__proto__":{"poolName":"x"}}}';

@@ -87,7 +87,8 @@ function isTextList(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((entry) => typeof entry === "string");
 }
 
-function typeName(value: unknown): string {
+/** What a JSON value is, for messages: a number itself, of all else only the type. */
+export function typeName(value: unknown): string {
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "an object";
   return typeof value === "number" ? String(value) : `a ${typeof value}`;

@@ -2,7 +2,7 @@
 import { isUtf8 } from "node:buffer";
 import { fail, ok, type Result } from "../result.ts";
 import { textFault } from "../rpc/text.ts";
-import { isObject, Section } from "./_section.ts";
+import { isObject, Section, typeName } from "./_section.ts";
 import { type Command, isIdentifier } from "./environment.ts";
 import { type CniError, ErrorCode, quote } from "./error.ts";
 import {
@@ -63,8 +63,9 @@ export function checkNetworkConfig(members: JsonObject, command: Command): Resul
   const name = section.value("name") ?? "";
   if (name === "") return configError("name is missing in the network config");
   if (typeof name !== "string" || !isIdentifier(name)) {
+    const shown = typeof name === "string" ? quote(name) : typeName(name);
     return configError(
-      `name ${quote(String(name))} of the network config must be a text that starts with a letter or digit and holds only letters, digits, "_", "." and "-"`,
+      `name of the network config must be a text that starts with a letter or digit and holds only letters, digits, "_", "." and "-", not ${shown}`,
     );
   }
   const cniVersion = versionOf(section);
