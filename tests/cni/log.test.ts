@@ -41,6 +41,9 @@ const AWKWARD: readonly (readonly [value: string, shown: string])[] = [
   ["a\u001b[31mb", '"a\\u001b[31mb"'],
   ["a\u007f\u0085\u2028b", '"a\\u007f\\u0085\\u2028b"'],
   ["\ud800", '"\\ud800"'],
+  ["a\u061cb\u200b\u200eb\u200f", '"a\\u061cb\\u200b\\u200eb\\u200f"'],
+  ["a\u202a\u202eb\u2060\u2066\u2069\ufeff", '"a\\u202a\\u202eb\\u2060\\u2066\\u2069\\ufeff"'],
+  ["\u200a\u2010\u2027\u202f\u205f\u206a", '"\u200a\u2010\u2027\u202f\u205f\u206a"'],
   ["ä", '"ä"'],
 ];
 

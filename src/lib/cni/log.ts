@@ -27,7 +27,7 @@ export function isLogged(level: LogLevel, threshold: LogLevel): boolean {
 
 /**
  * One event as one line, in the look of the original's log: `time [level] event name=value …`. Values with blanks, quotes
- * or control characters are quoted and escaped as in JSON.
+ * or characters that are not seen are quoted and escaped as in JSON.
  *
  * @param time milliseconds since the epoch.
  */
@@ -43,8 +43,11 @@ export function formatLine(time: number, level: LogLevel, event: string, fields:
 function formatValue(text: string): string {
   const short = text.length <= MAX_VALUE ? text : `${text.slice(0, MAX_VALUE)}…`;
   if (/^[\w.,:/@+-]+$/.test(short)) return short;
-  return JSON.stringify(short).replace(/[\u007f-\u009f\u2028\u2029]/g, escapeCharacter);
+  return JSON.stringify(short).replace(UNSEEN, escapeCharacter);
 }
+
+/** What JSON leaves as it is though a terminal hides it, acts on it, or turns the text around. */
+const UNSEEN = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
