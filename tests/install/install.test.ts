@@ -94,6 +94,30 @@ test("nothing is written again when its equal is there", async ({ dir }) => {
   assert.equal([identity(join(dir, "bin/nv-ipam")), identity(join(dir, "conf/nv-ipam.conf"))], before);
 });
 
+test("what is the same but for its mode is written again: nobody could run it, or read it", async ({ dir }) => {
+  const wanted = options(dir, build(dir, "new", shell("new")));
+  for (const [bin, conf] of [
+    [0o600, 0o600],
+    [0o644, 0o666],
+    [0o4755, 0o640],
+  ] as const) {
+    await install(wanted);
+    chmodSync(join(dir, "bin/nv-ipam"), bin);
+    chmodSync(join(dir, "conf/nv-ipam.conf"), conf);
+    assert.equal(await install(wanted), { ok: true, value: { executable: "written", conf: "written" } });
+    assert.is(statSync(join(dir, "bin/nv-ipam")).mode & 0o7777, 0o755);
+    assert.is(statSync(join(dir, "conf/nv-ipam.conf")).mode & 0o7777, 0o644);
+  }
+});
+
+test("the mode of the source does not matter", async ({ dir }) => {
+  const source = build(dir, "new", shell("new"));
+  chmodSync(source, 0o555);
+  await install(options(dir, source));
+  const outcome = await install(options(dir, source));
+  assert.is(outcome.ok && outcome.value.executable, "unchanged");
+});
+
 const DIFFERENT: readonly { what: string; installed: (dir: string) => void }[] = [
   { what: "another build of the same size", installed: (dir) => build(dir, "bin/nv-ipam", shell("old")) },
   { what: "a build of another size", installed: (dir) => build(dir, "bin/nv-ipam", shell("older")) },

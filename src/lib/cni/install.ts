@@ -1,5 +1,5 @@
 /** Puts the plugin and its nv-ipam.conf where the container runtime finds them. */
-import { constants, copyFile, open, readFile, writeFile } from "node:fs/promises";
+import { constants, copyFile, open, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { makeDirectory } from "../disk/make_directory.ts";
 import { placeFile } from "../disk/place_file.ts";
@@ -8,6 +8,11 @@ import { BUILD_ID_NOTE_LENGTH, readBuildIdNote } from "./build_id.ts";
 
 /** The name under which network configs call the plugin (`"type": "nv-ipam"`). */
 export const PLUGIN_NAME = "nv-ipam";
+
+const EXECUTABLE_MODE = 0o755;
+const CONF_MODE = 0o644;
+/** What of a file's mode chmod sets. */
+const MODE_BITS = 0o7777;
 
 /** Members of nv-ipam.conf: what the plugin uses where a network config says nothing. */
 export interface PluginConf {
@@ -45,7 +50,7 @@ export interface InstallError {
 
 /**
  * Installs the executable, then its configuration. Missing directories are made. Executables are equal when they have the same size
- * and the same build id (`build_id.ts`); one without an id is equal to none.
+ * and the same build id (`build_id.ts`); one without an id is equal to none. What has another mode than it would get is written again.
  *
  * @returns the first part's error; the part after it is then not tried.
  */
@@ -60,19 +65,20 @@ async function installExecutable(part: InstallOptions["executable"]): Promise<Re
   if (part === undefined) return ok("skipped");
   const { source, binDir } = part;
   const target = join(binDir, PLUGIN_NAME);
-  let identity: string | undefined;
+  let wanted: Identity;
   try {
-    identity = await readIdentity(source);
+    wanted = await readIdentity(source);
   } catch (error) {
     const advice =
       "name the executable to install with --cni-nv-ipam-bin-file, or install none with --cni-skip-nv-ipam-binary-copy";
     return fail({ code: "no-source", message: `cannot read the plugin to install: ${reason(error)}; ${advice}` });
   }
   try {
-    if (identity !== undefined && identity === (await readIdentity(target).catch(() => undefined)))
-      return ok("unchanged");
+    const there = await readIdentity(target).catch(() => undefined);
+    const isSame = wanted.build !== undefined && there?.build === wanted.build && there.mode === EXECUTABLE_MODE;
+    if (isSame) return ok("unchanged");
     await makeDirectory(binDir);
-    await placeFile(target, 0o755, (temporary) =>
+    await placeFile(target, EXECUTABLE_MODE, (temporary) =>
       copyFile(source, temporary, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE),
     );
     return ok("written");
@@ -86,26 +92,46 @@ async function installConf(part: InstallOptions["conf"]): Promise<Result<Install
   const path = join(part.confDir, `${PLUGIN_NAME}.conf`);
   const text = `${JSON.stringify(part.content, null, 2)}\n`;
   try {
-    if (text === (await readFile(path, "utf8").catch(() => undefined))) return ok("unchanged");
+    if (await holds(path, text)) return ok("unchanged");
     await makeDirectory(dirname(path));
-    await placeFile(path, 0o644, (temporary) => writeFile(temporary, text, { flag: "wx" }));
+    await placeFile(path, CONF_MODE, (temporary) => writeFile(temporary, text, { flag: "wx" }));
     return ok("written");
   } catch (error) {
     return notWritten(path, error, "--cni-conf-dir");
   }
 }
 
-/** Size and build id of an executable. @returns undefined when it is no build of ours. @throws when it cannot be read. */
-async function readIdentity(path: string): Promise<string | undefined> {
+/** Whether the configuration is there as it would be written. */
+async function holds(path: string, text: string): Promise<boolean> {
+  try {
+    const file = await open(path, "r");
+    try {
+      return ((await file.stat()).mode & MODE_BITS) === CONF_MODE && (await file.readFile("utf8")) === text;
+    } finally {
+      await file.close();
+    }
+  } catch {
+    return false;
+  }
+}
+
+interface Identity {
+  /** Size and build id; undefined when it is no build of ours. */
+  readonly build: string | undefined;
+  readonly mode: number;
+}
+
+/** What an executable is known by. @throws when it cannot be read. */
+async function readIdentity(path: string): Promise<Identity> {
   const file = await open(path, "r");
   try {
-    const { size } = await file.stat();
+    const { size, mode } = await file.stat();
     const { buffer } = await file.read({
       buffer: Buffer.alloc(BUILD_ID_NOTE_LENGTH),
       position: Math.max(0, size - BUILD_ID_NOTE_LENGTH),
     });
     const id = readBuildIdNote(buffer);
-    return id === undefined ? undefined : `${size} ${id}`;
+    return { build: id === undefined ? undefined : `${size} ${id}`, mode: mode & MODE_BITS };
   } finally {
     await file.close();
   }
