@@ -12,10 +12,11 @@ import {
   readSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { buildIdNote } from "../../src/lib/cni/build_id.ts";
@@ -122,6 +123,7 @@ const DIFFERENT: readonly { what: string; installed: (dir: string) => void }[] =
   { what: "another build of the same size", installed: (dir) => build(dir, "bin/nv-ipam", shell("old")) },
   { what: "a build of another size", installed: (dir) => build(dir, "bin/nv-ipam", shell("older")) },
   { what: "a program of somebody else", installed: (dir) => writeFileSync(join(dir, "bin/nv-ipam"), shell("alien")) },
+  { what: "a link to nothing", installed: (dir) => symlinkSync("nothing", join(dir, "bin/nv-ipam")) },
   { what: "an empty file", installed: (dir) => writeFileSync(join(dir, "bin/nv-ipam"), "") },
 ];
 for (const { what, installed } of DIFFERENT) {
@@ -233,12 +235,18 @@ for (const { part, flag } of NOT_WRITABLE) {
   });
 }
 
-test("a target that is a directory is an error, and no temporary file stays", async ({ dir }) => {
-  mkdirSync(join(dir, "bin/nv-ipam"), { recursive: true });
-  const outcome = await install(options(dir, build(dir, "new", shell("new"))));
-  assert.not(outcome.ok);
-  assert.equal(readdirSync(join(dir, "bin")), ["nv-ipam"]);
-});
+for (const target of ["bin/nv-ipam", "conf/nv-ipam.conf"]) {
+  test(`a directory at ${target} is an error that says to move it away, and no temporary file stays`, async ({
+    dir,
+  }) => {
+    mkdirSync(join(dir, target), { recursive: true });
+    const outcome = await install(options(dir, build(dir, "new", shell("new"))));
+    assert.ok(!outcome.ok);
+    assert.match(outcome.error.message, `cannot install ${join(dir, target)}: `);
+    assert.match(outcome.error.message, /; move the directory of that name away$/);
+    assert.equal(readdirSync(join(dir, dirname(target))), [basename(target)]);
+  });
+}
 
 function fromFlags(args: readonly string[], podOptional?: boolean): InstallOptions {
   const parsed = parseFlags({ name: "install", summary: "", flags: INSTALL_FLAGS }, args);
@@ -286,13 +294,25 @@ test("each flag reaches its place", () => {
   });
 });
 
-test("a timeout with which the plugin would refuse each call is not installed", () => {
-  for (const seconds of ["-1", "3601"]) {
-    const args = [`--cni-daemon-call-timeout=${seconds}`];
-    const parsed = parseFlags({ name: "install", summary: "", flags: INSTALL_FLAGS }, args);
+const REFUSED = [
+  ["--cni-daemon-call-timeout=-1", "use 0 to 3600 seconds, of which 0 stands for the default, 5"],
+  ["--cni-daemon-call-timeout=3601", "use 0 to 3600 seconds, of which 0 stands for the default, 5"],
+  ["--cni-daemon-socket=bogus:", "the scheme is not known: it must be a socket path, unix:///path or tcp://host:port"],
+  ["--cni-daemon-socket=unix://relative", "unix:// needs an absolute path behind it: unix:///path"],
+] as const;
+for (const [arg, advice] of REFUSED) {
+  test(`${arg}, with which the plugin would fail at each call, is not installed`, () => {
+    const parsed = parseFlags({ name: "install", summary: "", flags: INSTALL_FLAGS }, [arg]);
     assert.ok(!parsed.ok);
-    assert.is(parsed.error, `${args[0]}: use 1 to 3600 seconds`);
-  }
+    assert.is(parsed.error, `${arg}: ${advice}`);
+  });
+}
+
+test("what the plugin can do with is installed, a word that it takes for the level info too", () => {
+  const given = ["--cni-daemon-call-timeout=0", "--cni-daemon-socket=", "--cni-log-level=warn"];
+  const { daemonCallTimeoutSeconds, daemonSocket, logLevel } = fromFlags(given).conf?.content ?? {};
+  assert.equal([daemonCallTimeoutSeconds, daemonSocket, logLevel], [0, "", "warn"]);
+  assert.is(fromFlags(["--cni-daemon-socket=/run/d.sock"]).conf?.content.daemonSocket, "/run/d.sock");
 });
 
 test("each part can be left out", () => {

@@ -1,6 +1,7 @@
 /** Puts the plugin and its nv-ipam.conf where the container runtime finds them. */
 import { constants, copyFile, open, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { hasCode } from "../disk/has_code.ts";
 import { makeDirectory } from "../disk/make_directory.ts";
 import { placeFile } from "../disk/place_file.ts";
 import { fail, ok, type Result } from "../result.ts";
@@ -138,7 +139,9 @@ async function readIdentity(path: string): Promise<Identity> {
 }
 
 function notWritten(path: string, error: unknown, flag: string): Result<never, InstallError> {
-  const advice = `give a directory that can be written with ${flag}`;
+  const advice = hasCode(error, "EISDIR")
+    ? "move the directory of that name away"
+    : `give a directory that can be written with ${flag}`;
   return fail({ code: "not-written", message: `cannot install ${path}: ${reason(error)}; ${advice}` });
 }
 

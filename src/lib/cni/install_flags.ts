@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { isSea } from "node:sea";
 import { defineFlags, type FlagValues } from "../flags/flags.ts";
+import { parseTarget } from "../rpc/client/target.ts";
 import { type InstallOptions, PLUGIN_NAME, type PluginConf } from "./install.ts";
 import { DEFAULTS, MAX_TIMEOUT_SECONDS } from "./settings.ts";
 
@@ -9,7 +10,7 @@ import { DEFAULTS, MAX_TIMEOUT_SECONDS } from "./settings.ts";
 const IMAGE_PATH = `/${PLUGIN_NAME}`;
 const section = "Shim CNI Configuration";
 
-/** Names, defaults and meaning as the original's; a timeout with which the plugin would refuse each call is refused here. */
+/** Names, defaults and meaning as the original's; what would make each call of the plugin fail is refused here. */
 export const INSTALL_FLAGS = defineFlags({
   "cni-bin-dir": { type: "string", default: "/opt/cni/bin", section, help: "CNI binary directory" },
   "cni-conf-dir": {
@@ -24,13 +25,16 @@ export const INSTALL_FLAGS = defineFlags({
     section,
     help: "shim CNI config: timeout for IPAM daemon calls, in seconds",
     refuse: (seconds) =>
-      seconds >= 0 && seconds <= MAX_TIMEOUT_SECONDS ? undefined : `use 1 to ${MAX_TIMEOUT_SECONDS} seconds`,
+      seconds >= 0 && seconds <= MAX_TIMEOUT_SECONDS
+        ? undefined
+        : `use 0 to ${MAX_TIMEOUT_SECONDS} seconds, of which 0 stands for the default, ${DEFAULTS.daemonCallTimeoutSeconds}`,
   },
   "cni-daemon-socket": {
     type: "string",
     default: DEFAULTS.daemonSocket,
     section,
     help: "shim CNI config: IPAM daemon socket path",
+    refuse: refuseSocket,
   },
   "cni-force-pool-name": {
     type: "bool",
@@ -64,6 +68,12 @@ export const INSTALL_FLAGS = defineFlags({
     help: "skip config file creation for nv-ipam CNI",
   },
 });
+
+function refuseSocket(text: string): string | undefined {
+  const target = parseTarget(text);
+  // To the plugin an empty text is absent.
+  return text === "" || target.ok ? undefined : target.error;
+}
 
 /**
  * What the flags ask to install.
