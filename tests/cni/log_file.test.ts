@@ -71,15 +71,35 @@ test("does no harm where it cannot be opened", ({ folder }) => {
   writeFileSync(join(folder, "file"), "");
   for (const path of [
     join(folder, "directory"),
-    join(folder, "none/x.log"),
     join(folder, "file/x.log"),
     "",
     "a\0b",
     "/proc/nothing/x",
+    "/proc/nothing/at/all/x",
+    join(folder, "d/".repeat(3000), "x"),
   ]) {
     appendToLog(path, "one\n", NOW);
   }
   assert.equal(readdirSync(folder).sort(), ["directory", "file"]);
+});
+
+test("is made with the directories that are missing, which only their owner may write into", ({ folder }) => {
+  const log = join(folder, "a/b/c/x.log");
+  const umask = process.umask(0);
+  try {
+    appendToLog(log, "one\n", NOW);
+    appendToLog(log, "two\n", NOW);
+  } finally {
+    process.umask(umask);
+  }
+  assert.is(readFileSync(log, "utf8"), "one\ntwo\n");
+  for (const made of ["a", "a/b", "a/b/c"]) assert.is(statSync(join(folder, made)).mode & 0o7777, 0o755);
+});
+
+test("makes no directory behind a symbolic link to nothing", ({ folder }) => {
+  symlinkSync(join(folder, "target"), join(folder, "link"));
+  appendToLog(join(folder, "link/x.log"), "one\n", NOW);
+  assert.equal(readdirSync(folder), ["link"]);
 });
 
 test("does not wait for the reader of a pipe", ({ log }) => {

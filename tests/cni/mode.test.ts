@@ -287,10 +287,19 @@ test("answers an exception that nobody caught with error 999 and no stack trace"
 
 test("goes on where the log cannot be written", async (place) => {
   await daemonWith(0, place);
+  writeFileSync(join(place.folder, "none"), "");
   const ipam = { ...place.config.ipam, logFile: join(place.folder, "none/log") };
   const { code, stderr } = await call("ADD", JSON.stringify({ ...place.config, ipam }));
   assert.equal([code, stderr], [0, ""]);
-  assert.is(existsSync(join(place.folder, "none")), false);
+  assert.is(readFileSync(join(place.folder, "none"), "utf8"), "");
+});
+
+test("makes the directory of its log", async (place) => {
+  await daemonWith(0, place);
+  const logFile = join(place.folder, "none/at all/log");
+  const config = { ...place.config, ipam: { ...place.config.ipam, logFile } };
+  assert.is((await call("ADD", JSON.stringify(config))).code, 0);
+  assert.match(readFileSync(logFile, "utf8"), "[info] ADD");
 });
 
 /** A pipe both of whose ends do not block. */

@@ -6,6 +6,7 @@ import {
   fchmodSync,
   fstatSync,
   lstatSync,
+  mkdirSync,
   openSync,
   readdirSync,
   renameSync,
@@ -29,14 +30,16 @@ export interface LogLimits {
 export const LOG_LIMITS: LogLimits = { maxBytes: 100 * 1024 * 1024, maxFiles: 5, maxAgeMs: 5 * 24 * 3600 * 1000 };
 
 const MODE = 0o644;
+/** Of the directories that are made, as the original; less the umask. */
+const DIRECTORY_MODE = 0o755;
 
 // O_NOFOLLOW refuses a symbolic link; O_NONBLOCK keeps a pipe without a reader from holding the call up.
 const FLAGS =
   constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 /**
- * Adds text to the log file, which is created when it does not exist and set aside when it is full. Never throws: a log
- * that cannot be written is no reason for a call to fail.
+ * Adds text to the log file, which is created, with its directory, when it does not exist, and set aside when it is full.
+ * Never throws: a log that cannot be written is no reason for a call to fail.
  *
  * @param now milliseconds since the epoch.
  */
@@ -65,6 +68,16 @@ function openLog(path: string): number {
     if (!hasCode(error, "ENOENT")) throw error;
   }
   try {
+    return createLog(path);
+  } catch (error) {
+    if (!hasCode(error, "ENOENT")) throw error;
+  }
+  makeDirectory(dirname(path));
+  return createLog(path);
+}
+
+function createLog(path: string): number {
+  try {
     const created = openSync(path, FLAGS | constants.O_CREAT | constants.O_EXCL, MODE);
     // The runtime's umask may have taken rights away.
     fchmodSync(created, MODE);
@@ -72,6 +85,26 @@ function openLog(path: string): number {
   } catch (error) {
     if (!hasCode(error, "EEXIST")) throw error;
     return openSync(path, FLAGS);
+  }
+}
+
+/** As `disk/make_directory.ts`, which says why without `recursive`; that one would load node:fs/promises at each call. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirUnlessThere(path);
+  } catch (error) {
+    const parent = dirname(path);
+    if (!hasCode(error, "ENOENT") || parent === path) throw error;
+    makeDirectory(parent);
+    mkdirUnlessThere(path);
+  }
+}
+
+function mkdirUnlessThere(path: string): void {
+  try {
+    mkdirSync(path, DIRECTORY_MODE);
+  } catch (error) {
+    if (!hasCode(error, "EEXIST")) throw error;
   }
 }
 
