@@ -185,6 +185,37 @@ test("the answer is taken although the server closes the connection right behind
   server.close();
 });
 
+test("an answer that lies there is read to its end although nothing can be written to its server any more", async () => {
+  const path = join(directory, "gone.sock");
+  // More than one read takes, so that the settings are acknowledged before the end is read.
+  const body = Buffer.alloc(150_000, "answer");
+  const server = await listen(path, (socket) => {
+    socket.once("data", () => {
+      socket.write(answer(body));
+      assert.is(socket.writableLength, 0, "the kernel has all of it");
+      socket.destroy();
+    });
+  });
+  const result = await call(options(path));
+  server.close();
+  assert.is(result.ok ? "answered" : result.error.message, "answered");
+  assert.ok(result.ok && body.equals(result.value));
+});
+
+test("half an answer of a server that has gone is told as such", async () => {
+  const path = join(directory, "half-gone.sock");
+  const server = await listen(path, (socket) => {
+    socket.once("data", () => {
+      socket.write(answer(Buffer.alloc(150_000)).subarray(0, 140_000));
+      socket.destroy();
+    });
+  });
+  const { type, status, message: text } = await failure(path, { timeoutMs: 5000 });
+  server.close();
+  assert.equal([type, status], ["protocol", 14]);
+  assert.match(text, `${path} closed the connection without an answer`);
+});
+
 test("a server that closes the connection at once is named", async () => {
   const path = join(directory, "hangup.sock");
   const server = await listen(path, (socket) => socket.destroy());

@@ -76,6 +76,8 @@ class PipeWire implements Wire {
   readonly #handle: Handle;
   readonly #events: WireEvents;
   #open = true;
+  /** Why nothing can be written any more. An answer that came before is still there: what ends the call is its end. */
+  #unwritable: number | undefined;
 
   constructor(bindings: PipeBindings, path: string, events: WireEvents) {
     this.#bindings = bindings;
@@ -89,13 +91,12 @@ class PipeWire implements Wire {
   }
 
   write(bytes: Uint8Array): void {
-    if (!this.#open) return;
+    if (!this.#open || this.#unwritable !== undefined) return;
     const request = new this.#bindings.WriteWrap();
     // The request keeps the bytes until the kernel has them.
     request.buffer = bytes;
-    request.oncomplete = (status) => this.#check("write", status);
-    const status = this.#handle.writeBuffer(request, bytes);
-    if (status < 0) process.nextTick(() => this.#fail("write", status));
+    request.oncomplete = (status) => this.#written(status);
+    this.#written(this.#handle.writeBuffer(request, bytes));
   }
 
   destroy(): void {
@@ -110,10 +111,15 @@ class PipeWire implements Wire {
     this.#events.connected();
   }
 
+  #written(status: number): void {
+    if (status < 0) this.#unwritable ??= status;
+  }
+
   #read(buffer: ArrayBuffer | undefined): void {
     if (!this.#open) return;
     const { length, offset } = this.#bindings.lastRead();
     if (length > 0 && buffer !== undefined) this.#events.data(Buffer.from(buffer, offset, length));
+    else if (length < 0 && this.#unwritable !== undefined) this.#fail("write", this.#unwritable);
     else if (length === UV_EOF) this.#events.ended();
     else this.#check("read", length);
   }
