@@ -14,9 +14,11 @@ const DOWN: CallFailure = { type: "connect", status: 14, message: "nobody listen
 function daemon(answers: readonly (CallFailure | "served")[], { takesMs = 10, isAwaited = (): boolean => true } = {}) {
   let now = 5;
   const limits: number[] = [];
+  const told = new Set<number | undefined>();
   const call = patient(
-    async ({ timeoutMs }): Promise<Result<Uint8Array, CallFailure>> => {
+    async ({ timeoutMs, limitMs }): Promise<Result<Uint8Array, CallFailure>> => {
       limits.push(timeoutMs);
+      told.add(limitMs);
       now += takesMs;
       const answer = answers[Math.min(limits.length, answers.length) - 1] ?? "served";
       return answer === "served" ? ok(new Uint8Array([1])) : fail(answer);
@@ -29,7 +31,7 @@ function daemon(answers: readonly (CallFailure | "served")[], { takesMs = 10, is
       isAwaited,
     },
   );
-  return { call, limits, now: () => now };
+  return { call, limits, told, now: () => now };
 }
 
 for (const [what, failure] of [
@@ -48,6 +50,12 @@ test("what is left of the limit is told in whole milliseconds, as messages show 
   const { call, limits } = daemon([DOWN, "served"], { takesMs: 10.0481 });
   await call(REQUEST);
   assert.equal(limits, [1000, 889]);
+});
+
+test("a deadline that passes in the end names the whole limit, which is what people have set", async () => {
+  const { call, told } = daemon([DOWN, DOWN, "served"]);
+  await call(REQUEST);
+  assert.equal([...told], [REQUEST.timeoutMs]);
 });
 
 test("the time of one call is never exceeded, and the last failure is told", async () => {

@@ -21,9 +21,9 @@ const PAUSE_MS = 100;
 export function patient(call: Call, { elapsedMs, sleep, isAwaited }: Waiting): Call {
   return async (options) => {
     const end = elapsedMs() + options.timeoutMs;
-    // Whole milliseconds: messages say them.
+    // Whole milliseconds, as the limit is given.
     for (let timeoutMs = options.timeoutMs; ; timeoutMs = Math.floor(end - elapsedMs())) {
-      const answer = await call({ ...options, timeoutMs });
+      const answer = await call({ ...options, timeoutMs, limitMs: options.timeoutMs });
       // The daemon does not run, broke off, or says that it cannot serve yet.
       const isPassing = !answer.ok && answer.error.status === Status.unavailable;
       if (!isPassing || elapsedMs() + 2 * PAUSE_MS > end) return answer;

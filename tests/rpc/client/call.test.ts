@@ -134,6 +134,14 @@ test("a server that is silent is told to give up, and the connection ends", asyn
   server.close();
 });
 
+test("a call that has only the rest of a limit names the limit", async () => {
+  const path = join(directory, "rest.sock");
+  const server = await listen(path, (socket) => socket.write(SETTINGS));
+  const { message: text } = await failure(path, { timeoutMs: 100, limitMs: 5000 });
+  server.close();
+  assert.is(text, `${path} did not answer within 5 s`);
+});
+
 test("a deadline that the server finds passed is a deadline in our words", async () => {
   const path = join(directory, "server-deadline.sock");
   const server = await listen(path, (socket) => {

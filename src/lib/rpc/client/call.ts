@@ -18,6 +18,8 @@ export interface UnaryCall {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Limit for the whole call, connecting included, in milliseconds. The server is told a little less. */
   readonly timeoutMs: number;
+  /** The limit that messages name, where `timeoutMs` is only what is left of it. */
+  readonly limitMs?: number;
 }
 
 /**
@@ -144,9 +146,9 @@ class Exchange {
   }
 
   #expired(words: string): Outcome {
-    const { target, timeoutMs } = this.#call;
+    const { target, timeoutMs, limitMs = timeoutMs } = this.#call;
     const what = this.#connected ? `${target} did not answer` : `connect ${target}: no connection`;
-    return failure("deadline", "DEADLINE_EXCEEDED", `${what} within ${timeoutMs / 1000} s${words}`);
+    return failure("deadline", "DEADLINE_EXCEEDED", `${what} within ${limitMs / 1000} s${words}`);
   }
 
   #finish(outcome: Outcome): void {
