@@ -1,5 +1,7 @@
 /** The pools of a directory as a daemon sees them, in this process and with real files. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import promises from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -197,6 +199,34 @@ test("a manifest that is being written is read when it is whole", async ({ host 
   }
   host.write("a.yaml", line("pool0", 0) + line("pool1", 1));
   await delay(1000);
+  assert.not.ok(host.log.some((text) => text.includes("A pool is gone")));
+});
+
+test("what is written while the manifests are read is not taken for whole", async ({ host }) => {
+  const { open } = promises;
+  const parts = ["pool0", "pool1"].map((name, n) =>
+    JSON.stringify(ipPool(name, { subnet: `10.${n}.0.0/24`, perNodeBlockSize: 16 })),
+  );
+  let opened = 0;
+  try {
+    promises.open = (path, ...more) => {
+      if (String(path).endsWith("a.yaml")) opened += 1;
+      // From the second reading on the first pool alone stands there, for as long as reading takes.
+      if (opened === 2) host.write("a.yaml", parts[0]);
+      return open(path, ...more);
+    };
+    syncBuiltinESMExports();
+    host.write("a.yaml", parts.join("\n---\n"));
+    await host.start();
+    await host.serves("pool0 10.0.0.1-10.0.0.16", "pool1 10.1.0.1-10.1.0.16");
+    utimesSync(join(host.directory, "a.yaml"), 1, 1);
+    await host.until(() => opened === 2);
+    host.write("a.yaml", parts.join("\n---\n"));
+    await host.until(() => opened === 3);
+  } finally {
+    promises.open = open;
+    syncBuiltinESMExports();
+  }
   assert.not.ok(host.log.some((text) => text.includes("A pool is gone")));
 });
 

@@ -72,16 +72,14 @@ export class PoolSource {
 
   /** Serves the pools and follows the files until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
-    const { directory, nodesFile } = this.#options;
-    const others = nodesFile === undefined ? [] : [nodesFile];
     let done: string | undefined;
     let before: string | undefined;
     while (!signal.aborted) {
-      const seen = await fingerprint(directory, others);
+      const seen = await this.#look();
       // What changes may be half written: it is read when two looks find the same.
       const isStill = before === undefined || seen === before;
       if (seen !== done && isStill) {
-        done = (await this.#reload()) ? seen : undefined;
+        done = (await this.#reload(seen)) ? seen : undefined;
         this.#serve();
       } else if (performance.now() >= this.#wakeAt) {
         await this.#deal(this.#dealt ?? []);
@@ -92,9 +90,16 @@ export class PoolSource {
     }
   }
 
+  #look(): Promise<string> {
+    const { directory, nodesFile } = this.#options;
+    return fingerprint(directory, nodesFile === undefined ? [] : [nodesFile]);
+  }
+
   /** Reads everything once; with any mistake in it, says where and changes nothing. @returns false: try again. */
-  async #reload(): Promise<boolean> {
+  async #reload(seen: string): Promise<boolean> {
     const wanted = await this.#read();
+    // Reading takes its time: what was written meanwhile may have been read by half.
+    if ((await this.#look()) !== seen) return false;
     if (!wanted.ok) {
       this.#tell(wanted.error.problems);
       return wanted.error.isFinal;
