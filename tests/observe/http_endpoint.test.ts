@@ -1,4 +1,5 @@
 /** Probes and metrics over HTTP. */
+import { connect } from "node:net";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { parseBindAddress, serveHttp } from "../../src/lib/observe/http_endpoint.ts";
@@ -47,6 +48,27 @@ test("a connection that cannot be accepted is not the end of the process", async
     server.emit("error", new Error("accept EMFILE"));
     assert.is((await fetch(url)).status, 200);
   } finally {
+    await opened.value.close();
+  }
+});
+
+test("a client that sends its request a byte at a time is cut off soon after five seconds", async () => {
+  const opened = await serveHttp("127.0.0.1:0", {});
+  assert.ok(opened.ok);
+  const client = connect(opened.value.port, "127.0.0.1");
+  const begun = performance.now();
+  const trickle = setInterval(() => client.write("x"), 200);
+  client.write("GET /healthz HTTP/1.1\r\nHost: ");
+  // What comes after the end of the connection is of no interest.
+  client.on("error", () => undefined).resume();
+  const limit = setTimeout(() => client.destroy(new Error("it was not cut off")), 15_000);
+  try {
+    await new Promise((resolve) => client.once("close", resolve));
+    const seconds = (performance.now() - begun) / 1000;
+    assert.ok(seconds >= 4 && seconds < 10, `it was cut off after ${seconds} s`);
+  } finally {
+    clearTimeout(limit);
+    clearInterval(trickle);
     await opened.value.close();
   }
 });

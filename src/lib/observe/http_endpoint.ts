@@ -24,7 +24,14 @@ export interface HttpEndpoint {
 }
 
 /** What one client may cost: milliseconds for a request to come in whole, and on a connection where nothing moves. */
-const LIMITS = { requestTimeout: 5000, headersTimeout: 5000, keepAliveTimeout: 5000, maxHeaderSize: 8192 };
+const LIMITS = {
+  requestTimeout: 5000,
+  headersTimeout: 5000,
+  // Node looks only so often whether a request has had its time.
+  connectionsCheckingInterval: 1000,
+  keepAliveTimeout: 5000,
+  maxHeaderSize: 8192,
+};
 const SILENCE_MS = 10_000;
 const MAX_CONNECTIONS = 100;
 
