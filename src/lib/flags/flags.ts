@@ -150,6 +150,9 @@ function readPositionals<F extends Flags>(
   command: Command<F>,
   positionals: readonly string[],
 ): Result<readonly string[], string> {
+  // cac takes no more after a lone dash.
+  const dashed = positionals.find((text) => text.startsWith("-"));
+  if (dashed !== undefined) return fail(`${dashed} is no argument; flags stand before --`);
   let given: readonly string[] = [];
   const cli = cac("nv-ipam");
   cli.command(`${command.name} ${command.arguments ?? ""}`.trim(), command.summary).action((...values: unknown[]) => {
@@ -164,10 +167,8 @@ function readPositionals<F extends Flags>(
   }
 }
 
-/** Why cac refuses them: a wrong number, or what looks like a flag. */
+/** Why cac refuses them: they are too few or too many. */
 function wrongArguments(command: Command<Flags>, positionals: readonly string[]): string {
-  const flag = positionals.find((text) => text.startsWith("-"));
-  if (flag !== undefined) return `${flag} is no argument; flags stand before --`;
   const places = command.arguments?.split(" ") ?? [];
   const usage = [titleOf(command), ...places].join(" ");
   const extra = positionals.at(places.length);
