@@ -9,7 +9,8 @@ const flags = defineFlags({
   "node-name": { type: "string", default: "", help: "Name of the node.", section: "Node daemon" },
   v: { type: "int", default: 0, help: "Verbosity.", section: "Logging", short: "v" },
   wait: { type: "duration", default: 90_000, help: "How long.", section: "Node daemon" },
-  force: { type: "bool", default: false, help: "Do it.", section: "Node daemon" },
+  force: { type: "bool", default: false, help: "Do it.", section: "Node daemon", short: "f" },
+  quiet: { type: "bool", default: false, help: "Say less.", section: "Node daemon", short: "q" },
   level: { type: "level", default: 0, help: "Verbosity.", section: "Logging" },
   size: { type: "quantity", default: 0, help: "How much.", section: "Logging" },
   parts: { type: "modules", default: [], help: "Verbosity of parts.", section: "Logging" },
@@ -36,6 +37,19 @@ const accepted: readonly [string, readonly string[], Partial<Record<keyof typeof
   ["a letter takes the next argument", ["x", "-v", "2"], { v: 2 }],
   ["a boolean alone is true", ["x", "--force"], { force: true }],
   ["a boolean takes a value only after an equals sign", ["x", "--force", "y"], { force: true }],
+  ["letters stand together", ["x", "-fq"], { force: true, quiet: true }],
+  ["the last of letters that stand together takes its value attached", ["x", "-fv2"], { force: true, v: 2 }],
+  [
+    "the last of letters that stand together takes the next argument",
+    ["x", "-qfv", "2"],
+    { quiet: true, force: true, v: 2 },
+  ],
+  [
+    "the last of letters that stand together takes its value after an equals sign",
+    ["x", "-qf=F"],
+    { quiet: true, force: false },
+  ],
+  ["--help=false asks for none", ["x", "--help=false", "-v=1"], { v: 1 }],
   ["a boolean is read as Go reads it", ["x", "--force=F"], { force: false }],
   ["a value that the flag does not refuse is taken", ["x", "--times=2"], { times: 2 }],
   ["an underscore stands for a dash", ["x", "--node_name=a_b"], { "node-name": "a_b" }],
@@ -60,6 +74,9 @@ const refused: readonly [string, readonly string[], RegExp][] = [
     /unknown flag --nodename: did you mean --node-name\?/,
   ],
   ["a flag with one dash is told to take two", ["x", "-wait=1s"], /did you mean --wait\?/],
+  ["an unknown flag is named as it was written", ["x", "--na_me=1"], /^unknown flag --na_me[:;]/],
+  ["an unknown letter among letters is refused", ["x", "-fxv2"], /^unknown flag -fxv2; /],
+  ["help has no other value", ["x", "--help=please"], /^--help=please: this is no boolean/],
   ["a name of Object.prototype is no flag", ["x", "--constructor=1"], /unknown flag --constructor/],
   ["a flag without its value is refused", ["x", "--node-name"], /--node-name needs a value/],
   ["a duration without a unit is refused", ["x", "--wait=5"], /--wait=5: this is no duration/],
@@ -136,6 +153,13 @@ test("--version is answered wherever it stands", () => {
   for (const args of [["--version"], ["x", "y", "z", "--version=true"]]) {
     const parsed = parseFlags(command, args);
     assert.is(parsed.ok && parsed.value.type, "version");
+  }
+});
+
+test("help is asked for in many ways", () => {
+  for (const args of [["--help"], ["--help=true"], ["-h"], ["-fh"], ["x", "y", "z", "-h", "--what"]]) {
+    const parsed = parseFlags(command, args);
+    assert.is(parsed.ok && parsed.value.type, "help", args.join(" "));
   }
 });
 

@@ -1,11 +1,12 @@
 /**
  * Command line flags: declared as data, read the way Go's pflag reads them in Kubernetes components (`--x=v`, `--x v`, `-v=2`,
- * `-v2`, `_` for `-` in names; booleans as strconv.ParseBool), with cac for the command and its arguments.
+ * `-v2`, `-wv2`, `_` for `-` in names; booleans as strconv.ParseBool), with cac for the command and its arguments.
  */
 import { cac } from "cac";
 import { fail, ok, type Result } from "../result.ts";
 import { closest } from "./closest.ts";
 import { helpText } from "./help.ts";
+import { parseBool } from "./scalars.ts";
 import { type FlagType, type FlagTypes, givenAgain, parseValue, typeLabel } from "./value.ts";
 
 /** One flag. Its name is the key it is declared under, without dashes. */
@@ -59,6 +60,9 @@ const COMMON_FLAGS = defineFlags({
   version: { type: "bool", default: false, help: "print binary version and exit", section: "Common" },
 });
 
+/** Is in no list of flags: who reads one has found it. */
+const HELP_FLAG = defineFlags({ help: { type: "bool", default: false, help: "", section: "Common", short: "h" } });
+
 /** The flags of a command, with those that every command has. */
 export function allFlags(command: Command<Flags>): Flags {
   return { ...command.flags, ...COMMON_FLAGS };
@@ -72,14 +76,15 @@ export function allFlags(command: Command<Flags>): Flags {
  */
 export function parseFlags<F extends Flags>(command: Command<F>, args: readonly string[]): Result<Parsed<F>, string> {
   const flags = allFlags(command);
-  const split = splitArguments(flags, args);
+  const known: Flags = { ...flags, ...HELP_FLAG };
+  const split = splitArguments(known, args);
   if (!split.ok) return split;
   if (split.value.help) return ok({ type: "help", text: (columns) => helpText(command, flags, columns) });
 
   const values: Record<string, FlagTypes[FlagType]> = {};
   for (const [name, flag] of Object.entries(flags)) values[name] = flag.default;
   for (const [name, text] of split.value.texts) {
-    const flag: Flag | undefined = flags[name];
+    const flag: Flag | undefined = known[name];
     const value = parseValue(flag?.type ?? "string", text);
     const advice = value.ok ? flag?.refuse?.(value.value) : value.error;
     if (!value.ok || advice !== undefined) return fail(`--${name}=${text}: ${advice}`);
@@ -108,38 +113,55 @@ function splitArguments(flags: Flags, args: readonly string[]): Result<Split, st
       positionals.push(...rest.splice(0));
     } else if (!arg.startsWith("-") || arg === "-") {
       positionals.push(arg);
-    } else if (arg === "--help" || arg === "-h") {
-      return ok({ texts, positionals, help: true });
     } else {
-      const found = findFlag(flags, arg);
+      const found = arg.startsWith("--") ? findLong(flags, arg) : findShort(flags, arg);
       if (!found.ok) return found;
-      const { name, type } = found.value;
-      const text = found.value.text ?? (type === "bool" ? "true" : rest.shift());
-      if (text === undefined)
-        return fail(`--${name} needs a value: --${name}=${type === "string" ? "TEXT" : typeLabel(type)}`);
-      const before = texts.get(name);
-      texts.set(name, before === undefined ? text : givenAgain(type, before, text));
+      for (const { name, type, text: attached } of found.value) {
+        const text = attached ?? (type === "bool" ? "true" : rest.shift());
+        if (text === undefined)
+          return fail(`--${name} needs a value: --${name}=${type === "string" ? "TEXT" : typeLabel(type)}`);
+        const before = texts.get(name);
+        texts.set(name, before === undefined ? text : givenAgain(type, before, text));
+      }
+      // What else is wrong on a line that asks for help does not matter.
+      if (parseBool(texts.get("help") ?? "") === true) return ok({ texts, positionals, help: true });
     }
   }
   return ok({ texts, positionals, help: false });
 }
 
-function findFlag(flags: Flags, arg: string): Result<{ name: string; type: FlagType; text?: string }, string> {
-  if (arg.startsWith("--")) {
-    const equals = arg.indexOf("=");
-    const name = (equals < 0 ? arg.slice(2) : arg.slice(2, equals)).replaceAll("_", "-");
-    const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
-    if (flag === undefined) return fail(unknownFlag(`--${name}`, closest(name, Object.keys(flags))));
-    return ok({ name, type: flag.type, ...(equals < 0 ? {} : { text: arg.slice(equals + 1) }) });
+/** A flag that was written, with the text that is attached to it. */
+interface Found {
+  readonly name: string;
+  readonly type: FlagType;
+  readonly text?: string;
+}
+
+function findLong(flags: Flags, arg: string): Result<readonly Found[], string> {
+  const equals = arg.indexOf("=");
+  const written = equals < 0 ? arg : arg.slice(0, equals);
+  const name = written.slice(2).replaceAll("_", "-");
+  const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
+  if (flag === undefined) return fail(unknownFlag(written, closest(name, Object.keys(flags))));
+  return ok([{ name, type: flag.type, ...(equals < 0 ? {} : { text: arg.slice(equals + 1) }) }]);
+}
+
+/** The flags of `-v2` or `-wn`: behind one that needs no value others may stand; what stands behind any other is its value. */
+function findShort(flags: Flags, arg: string): Result<readonly Found[], string> {
+  const found: Found[] = [];
+  for (let at = 1; at < arg.length; at++) {
+    const entry = Object.entries(flags).find(([, { short }]) => short === arg[at]);
+    if (entry === undefined) {
+      const name = arg.slice(1).split("=", 1)[0] ?? "";
+      return fail(unknownFlag(arg, Object.hasOwn(flags, name) ? name : closest(name, Object.keys(flags))));
+    }
+    const [name, { type }] = entry;
+    const attached = arg.slice(at + 1);
+    if (attached.startsWith("=")) return ok([...found, { name, type, text: attached.slice(1) }]);
+    if (type !== "bool") return ok([...found, { name, type, ...(attached !== "" && { text: attached }) }]);
+    found.push({ name, type });
   }
-  const entry = Object.entries(flags).find(([, flag]) => flag.short === arg[1]);
-  if (entry === undefined) {
-    const name = arg.slice(1).split("=", 1)[0] ?? "";
-    return fail(unknownFlag(arg, Object.hasOwn(flags, name) ? name : closest(name, Object.keys(flags))));
-  }
-  const attached = arg.slice(2);
-  const text = attached.startsWith("=") ? attached.slice(1) : attached;
-  return ok({ name: entry[0], type: entry[1].type, ...(attached === "" ? {} : { text }) });
+  return ok(found);
 }
 
 function unknownFlag(written: string, near: string | undefined): string {
