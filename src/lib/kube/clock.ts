@@ -4,15 +4,18 @@
 export interface Clock {
   /** Milliseconds since some fixed moment; never goes back. */
   now(): number;
-  /** Calls `then` once, after `ms` milliseconds. @returns cancels the call; harmless afterwards. */
+  /** Calls `then` once, after `ms` milliseconds, or after 24 days if that is less. @returns cancels the call; harmless afterwards. */
   after(ms: number, then: () => void): () => void;
 }
+
+/** Of a longer time Node makes a millisecond. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** The process's monotonic clock. Its timers do not keep the process alive. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   after: (ms, then) => {
-    const timer = setTimeout(then, ms);
+    const timer = setTimeout(then, Math.min(ms, LONGEST_MS));
     timer.unref();
     return () => clearTimeout(timer);
   },
