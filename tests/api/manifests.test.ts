@@ -200,6 +200,14 @@ test("what is legal but odd is a warning with its line", () => {
   ]);
 });
 
+test("a List without items says that there is none, and nothing else does", () => {
+  const saysNone = (text: string) => parseManifests(text, "a.yaml").saysNone;
+  for (const kind of ["List", "IPPoolList"]) assert.ok(saysNone(`apiVersion: v1\nkind: ${kind}\nitems: []\n`));
+  for (const text of ["", "# none\n", "kind: ConfigMap\napiVersion: v1\n", `kind: List\nitems:\n- ${indent(IPPOOL)}`]) {
+    assert.not.ok(saysNone(text));
+  }
+});
+
 test("a pool defined twice is reported with both places", () => {
   const first = parseManifests(IPPOOL, "a.yaml").pools;
   const second = parseManifests(`${CIDRPOOL}---\n${IPPOOL}`, "b.yaml").pools;

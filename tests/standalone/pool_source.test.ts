@@ -108,6 +108,8 @@ test.after.each(async ({ host }) => {
 
 const spec = { subnet: "10.0.0.0/24", perNodeBlockSize: 16 };
 const first = "pool1 10.0.0.1-10.0.0.16";
+/** What says that there shall be no pool. */
+const NONE = "apiVersion: v1\nkind: List\nitems: []\n";
 
 test("pools that are added, edited and removed are in force soon after", async ({ host }) => {
   host.write("a.json", ipPool("pool1", spec));
@@ -307,8 +309,9 @@ test("R2 a pool that is removed and comes back is another one", async ({ host })
   await host.start();
   await host.serves(first);
   assert.is(uid(), before);
-  host.remove("a.json");
+  host.write("a.json", NONE);
   await host.serves();
+  await host.logged('"A pool is gone, with its blocks" pool="IPPool/pool1" blocks=1');
   host.write("a.json", ipPool("pool1", spec));
   await host.serves(first);
   assert.is.not(uid(), before);
@@ -328,6 +331,74 @@ test("a state that cannot be written keeps what is served, and is tried again", 
   rmSync(host.stateFile, { recursive: true });
   writeFileSync(host.stateFile, state);
   await host.serves(first, "pool2 10.2.0.1-10.2.0.16");
+});
+
+const losses: readonly [what: string, lose: (host: Host) => void, message: string][] = [
+  ["an empty directory", (host) => host.remove("a.yaml"), "pools: holds no pool; if there shall be none, write"],
+  ["an empty file", (host) => host.write("a.yaml", ""), "a.yaml:1: is empty; "],
+  ["nothing but comments", (host) => host.write("a.yaml", "# pools of site A\n"), "pools: holds no pool; "],
+];
+for (const [what, lose, message] of losses) {
+  for (const isAtStart of [false, true]) {
+    test(`R2 ${what} ${isAtStart ? "at the start" : "while it runs"} takes no block`, async ({ host }) => {
+      const uids = () => [...host.table.all()].map((pool) => pool.onNode.id.uid);
+      const text = JSON.stringify(ipPool("pool1", spec));
+      host.write("a.yaml", text);
+      await host.start({ nodes: ["b", "node-1"] });
+      await host.serves("pool1 10.0.0.17-10.0.0.32");
+      const before = uids();
+      if (isAtStart) {
+        await host.stop();
+        // Only what was dealt before tells the node's block: it would be the first one now.
+        host.nodes("node-1", "c");
+      }
+      lose(host);
+      if (isAtStart) await host.start();
+      await host.logged(message);
+      assert.match(host.table.outdated().join("\n"), message);
+      assert.equal(host.pools(), ["pool1 10.0.0.17-10.0.0.32"]);
+      host.write("a.yaml", text);
+      await host.logged("The pools' files are accepted again");
+      assert.equal([host.pools(), uids()], [["pool1 10.0.0.17-10.0.0.32"], before]);
+    });
+  }
+}
+
+test("R2 an empty file among others takes no block of the pools that were in it", async ({ host }) => {
+  host.write("a.json", ipPool("pool1", spec));
+  host.write("b.json", ipPool("pool2", { ...spec, subnet: "10.2.0.0/24" }));
+  await host.start();
+  await host.serves(first, "pool2 10.2.0.1-10.2.0.16");
+  host.write("b.json", "\n");
+  await host.logged("b.json:1: is empty; write it, or delete it if its pools shall go");
+  assert.equal(host.pools(), [first, "pool2 10.2.0.1-10.2.0.16"]);
+});
+
+test("an empty directory on a host that never had a pool is no mistake", async ({ host }) => {
+  await host.start();
+  await host.serves();
+  await host.stop();
+  await host.start();
+  await host.serves();
+  assert.equal([host.table.outdated(), host.log], [[], []]);
+});
+
+test("what differs from the state at the start is read when two looks find the same, too", async ({ host }) => {
+  const parts = ["pool0", "pool1"].map((name, n) =>
+    JSON.stringify(ipPool(name, { subnet: `10.${n}.0.0/24`, perNodeBlockSize: 16 })),
+  );
+  host.write("a.yaml", parts.join("\n---\n"));
+  await host.start();
+  await host.serves("pool0 10.0.0.1-10.0.0.16", "pool1 10.1.0.1-10.1.0.16");
+  await host.stop();
+  host.write("a.yaml", parts[0]);
+  await host.start();
+  await delay(200);
+  // Before it is known what is right nothing is served.
+  assert.not.ok(host.table.known("IPPool"));
+  host.write("a.yaml", parts.join("\n---\n"));
+  await host.serves("pool0 10.0.0.1-10.0.0.16", "pool1 10.1.0.1-10.1.0.16");
+  assert.not.ok(host.log.some((text) => text.includes("A pool is gone")));
 });
 
 test("R2 a state file that is damaged is not gone on without", async ({ host }) => {

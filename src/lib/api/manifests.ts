@@ -29,6 +29,8 @@ export interface Manifests {
   readonly pools: readonly ManifestPool[];
   readonly problems: readonly ManifestProblem[];
   readonly warnings: readonly ManifestProblem[];
+  /** Whether a List without items says that there is nothing. */
+  readonly saysNone: boolean;
 }
 
 /** Longest text that is read: more than the API server can store as one object. */
@@ -50,7 +52,7 @@ export function formatManifestProblem({ file, line, field, message }: ManifestPr
  * @param file only for messages and the result.
  */
 export function parseManifests(text: string, file: string): Manifests {
-  const found: Found = { file, pools: [], problems: [], warnings: [], lines: new LineCounter() };
+  const found: Found = { file, pools: [], problems: [], warnings: [], saysNone: false, lines: new LineCounter() };
   if (text.length > MAX_TEXT_LENGTH) {
     found.problems.push({
       file,
@@ -85,6 +87,7 @@ interface Found {
   readonly pools: ManifestPool[];
   readonly problems: ManifestProblem[];
   readonly warnings: ManifestProblem[];
+  saysNone: boolean;
   readonly lines: LineCounter;
 }
 
@@ -126,6 +129,7 @@ function readDocument(document: Document.Parsed, found: Found): void {
 function readObject(value: unknown, document: Document.Parsed, path: Path, found: Found): void {
   const items = path.length === 0 ? listItems(value) : undefined;
   if (items !== undefined) {
+    if (items.length === 0) found.saysNone = true;
     for (const [index, item] of items.entries()) readObject(item, document, ["items", index], found);
     return;
   }

@@ -1,7 +1,6 @@
 /** Keeps a daemon's pools as the manifests of a directory say, divided among the nodes. */
 import { randomUUID } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import { duplicatePools, formatManifestProblem, parseManifests } from "../api/manifests.ts";
 import type { NodeInfo } from "../api/selector.ts";
 import type { Allocation, Pool } from "../api/types.ts";
 import type { PoolTable } from "../daemon/pool_table.ts";
@@ -10,10 +9,11 @@ import { blockText } from "../planner/block_entry.ts";
 import { poolKey } from "../planner/overlaps.ts";
 import { RestClock } from "../planner/rest.ts";
 import { fail, ok, type Result } from "../result.ts";
-import { dealPools } from "./deal_pools.ts";
+import { type DealtPools, dealPools } from "./deal_pools.ts";
 import { parseNodes } from "./nodes.ts";
 import { fingerprint, readPoolDirectory, readTextFile } from "./pool_directory.ts";
 import { readState, writeState } from "./state_file.ts";
+import { type WantedPools, wantedPools } from "./wanted_pools.ts";
 
 /**
  * Milliseconds between looks for changes. Looking also works where the file system tells nothing: network file systems, bind
@@ -34,8 +34,7 @@ export interface PoolSourceOptions {
 }
 
 /** What a reading of the directory and the nodes' file gave. */
-interface Wanted {
-  readonly pools: readonly Pool[];
+interface Wanted extends WantedPools {
   readonly nodes: readonly NodeInfo[];
 }
 
@@ -76,11 +75,12 @@ export class PoolSource {
     let before: string | undefined;
     while (!signal.aborted) {
       const seen = await this.#look();
+      const isFirst = before === undefined;
       // What changes may be half written: it is read when two looks find the same.
-      const isStill = before === undefined || seen === before;
-      if (seen !== done && isStill) {
-        done = (await this.#reload(seen)) ? seen : undefined;
-        this.#serve();
+      if (seen !== done && (isFirst || seen === before)) {
+        const read = await this.#reload(seen, isFirst);
+        done = read === "done" ? seen : undefined;
+        if (read !== "moving") this.#serve();
       } else if (performance.now() >= this.#wakeAt) {
         await this.#deal(this.#dealt ?? []);
         this.#serve();
@@ -95,21 +95,33 @@ export class PoolSource {
     return fingerprint(directory, nodesFile === undefined ? [] : [nodesFile]);
   }
 
-  /** Reads everything once; with any mistake in it, says where and changes nothing. @returns false: try again. */
-  async #reload(seen: string): Promise<boolean> {
+  /**
+   * Reads everything once; with any mistake in it, says where and changes nothing.
+   *
+   * @param isFirst whether nothing was seen before: what differs from the state has to be seen twice, too.
+   * @returns moving: it may be half written, look again; failed: try again.
+   */
+  async #reload(seen: string, isFirst: boolean): Promise<"done" | "failed" | "moving"> {
     const wanted = await this.#read();
     // Reading takes its time: what was written meanwhile may have been read by half.
-    if ((await this.#look()) !== seen) return false;
+    if ((await this.#look()) !== seen) return "moving";
     if (!wanted.ok) {
       this.#tell(wanted.error.problems);
-      return wanted.error.isFinal;
+      return wanted.error.isFinal ? "done" : "failed";
     }
-    this.#nodes = wanted.value.nodes;
-    return this.#deal(wanted.value.pools);
+    const { pools, nodes, warnings } = wanted.value;
+    if (isFirst && this.#dealt !== undefined && this.#plan(pools, nodes).changed) return "moving";
+    const { log, nodeName, nodesFile } = this.#options;
+    for (const problem of warnings) log.warning("A manifest is odd", { problem });
+    if (!nodes.some(({ name }) => name === nodeName)) {
+      log.warning("This node is not in the nodes' file, so it gets no block", { node: nodeName, file: nodesFile });
+    }
+    this.#nodes = nodes;
+    return (await this.#deal(pools)) ? "done" : "failed";
   }
 
   async #read(): Promise<Result<Wanted, Refused>> {
-    const { nodesFile, nodeName, directory, log } = this.#options;
+    const { nodesFile, nodeName, directory } = this.#options;
     const nodesText = nodesFile === undefined ? ok("") : await readTextFile(nodesFile);
     const files = await readPoolDirectory(directory);
     if (!nodesText.ok || !files.ok) {
@@ -117,34 +129,27 @@ export class PoolSource {
     }
     const nodes =
       nodesFile === undefined ? ok([{ name: nodeName, labels: {} }]) : parseNodes(nodesText.value, nodesFile);
-    const read = files.value.map(({ path, text }) => parseManifests(text, path));
-    const pools = read.flatMap((manifests) => manifests.pools);
-    const mistakes = [...read.flatMap((manifests) => manifests.problems), ...duplicatePools(pools)];
-    if (!nodes.ok || mistakes.length > 0) {
-      const problems = [...(nodes.ok ? [] : [nodes.error]), ...mistakes.map(formatManifestProblem)];
-      return fail({ problems, isFinal: true });
-    }
-    for (const warning of read.flatMap((manifests) => manifests.warnings)) {
-      log.warning("A manifest is odd", { problem: formatManifestProblem(warning) });
-    }
-    if (!nodes.value.some(({ name }) => name === nodeName)) {
-      log.warning("This node is not in the nodes' file, so it gets no block", { node: nodeName, file: nodesFile });
-    }
-    return ok({ pools: pools.map(({ pool }) => pool), nodes: nodes.value });
+    const wanted = wantedPools(files.value, directory, (this.#dealt?.length ?? 0) > 0);
+    if (nodes.ok && wanted.ok) return ok({ ...wanted.value, nodes: nodes.value });
+    return fail({ problems: [...(nodes.ok ? [] : [nodes.error]), ...(wanted.ok ? [] : wanted.error)], isFinal: true });
+  }
+
+  #plan(wanted: readonly Pool[], nodes: readonly NodeInfo[]): DealtPools {
+    return dealPools({
+      wanted,
+      before: this.#dealt ?? [],
+      nodes,
+      now: new Date(),
+      clock: this.#clock,
+      releaseDelayMs: this.#options.releaseDelayMs,
+      newUID: randomUUID,
+    });
   }
 
   /** Blocks are on disk before they are served: a crash must not give them to another node. @returns false: try again. */
   async #deal(wanted: readonly Pool[]): Promise<boolean> {
-    const { log, stateFile, releaseDelayMs } = this.#options;
-    const dealt = dealPools({
-      wanted,
-      before: this.#dealt ?? [],
-      nodes: this.#nodes,
-      now: new Date(),
-      clock: this.#clock,
-      releaseDelayMs,
-      newUID: randomUUID,
-    });
+    const { log, stateFile } = this.#options;
+    const dealt = this.#plan(wanted, this.#nodes);
     if (dealt.changed || this.#dealt === undefined) {
       try {
         await writeState(stateFile, dealt.pools);
