@@ -6,6 +6,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { runAsset } from "./asset.ts";
 import { closest } from "./lib/flags/closest.ts";
+import { visible } from "./lib/visible.ts";
 
 /** What a file of src/modes exports. */
 interface Role {
@@ -37,7 +38,7 @@ export async function runRole(name: string, args: readonly string[]): Promise<nu
   delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
   process.on("uncaughtException", (error: unknown) => {
     const text = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`nv-ipam ${name}: internal error: ${text.replaceAll(/\s*\n\s*/g, "; ")}\n`);
+    process.stderr.write(`nv-ipam ${name}: internal error: ${visible(text.replaceAll(/\s*\n\s*/g, "; "))}\n`);
     process.exit(1);
   });
   const role = await place.load(name);

@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, "..");
 /** Rooms without effects, lowest first: each may import those before it. */
 const PURE = ["src/lib/ip", "src/lib/api", "src/lib/planner", "src/lib/reservations"];
 /** Files that any other may import: they import nothing themselves. */
-const LEAVES = ["src/lib/result.ts", "src/version.ts"];
+const LEAVES = ["src/lib/result.ts", "src/lib/visible.ts", "src/version.ts"];
 /** Packages that are pure themselves. */
 const PURE_PACKAGES = ["ipaddr.js", "yaml"];
 const EFFECTS = /\b(?:Date\.now|new Date\(\)|Math\.random|performance\.|process\.|setTimeout|setInterval|fetch\()/;

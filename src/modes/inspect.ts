@@ -11,10 +11,10 @@ import { isForPeople, type OutputFormat, outputFormat, print } from "../lib/insp
 import { Reader } from "../lib/inspect/reader.ts";
 import type { Report } from "../lib/inspect/report.ts";
 import { readSubject, SUBJECTS } from "../lib/inspect/subject.ts";
-import { visible } from "../lib/inspect/table.ts";
 import { watch } from "../lib/inspect/watch.ts";
 import { systemClock } from "../lib/kube/clock.ts";
 import { ok } from "../lib/result.ts";
+import { visible } from "../lib/visible.ts";
 
 const section = "Inspect";
 
@@ -131,7 +131,7 @@ export function run(args: readonly string[]): Promise<number> {
 
 async function showOnce(reader: Reader, values: Values): Promise<number | CommandError> {
   const read = await reader.read();
-  if (!read.ok) return { message: visible(read.error) };
+  if (!read.ok) return { message: read.error };
   const report = withoutIgnored(read.value, values.ignore);
   const format = formatOf(values);
   if (isForPeople(format)) tell(`read from ${placeText(report)}`);

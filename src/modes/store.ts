@@ -4,6 +4,7 @@ import { defineFlags } from "../lib/flags/flags.ts";
 import { type CommandError, runCommand } from "../lib/flags/run_command.ts";
 import { openStore, readStore, type StoreReport } from "../lib/journal/store.ts";
 import { stderrLog } from "../lib/observe/open_log.ts";
+import { visible, visibleJson } from "../lib/visible.ts";
 
 const section = "Store";
 
@@ -55,7 +56,7 @@ async function exportStore(storeFile: string, { state }: StoreReport): Promise<n
   const { size } = opened.value.ledger;
   const closed = await opened.value.close({ exportLegacy: true });
   if (!closed.ok) return { message: closed.error.message };
-  process.stdout.write(`${storeFile} now has ${countOf(size)} for the original\n`);
+  say(`${storeFile} now has ${countOf(size)} for the original`);
   return 0;
 }
 
@@ -65,18 +66,18 @@ async function verify(storeFile: string, report: StoreReport, output: "text" | "
   const pools = content.pools.length;
   if (output === "json") {
     const found = { storeFile, state, source, generation, reservations, pools, problems };
-    process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+    process.stdout.write(visibleJson(found));
   } else {
     const where = source === "original" ? ", from the original's file" : "";
-    for (const problem of problems) process.stdout.write(`${problem}\n`);
-    process.stdout.write(`${storeFile} is ${state}: ${countOf(reservations)} from ${pools} pools${where}\n`);
+    for (const problem of problems) say(problem);
+    say(`${storeFile} is ${state}: ${countOf(reservations)} from ${pools} pools${where}`);
   }
   return state === "damaged" ? 1 : 0;
 }
 
 async function repair(storeFile: string, { state }: StoreReport): Promise<number | CommandError> {
   if (state !== "damaged") {
-    process.stdout.write(`${storeFile} is not damaged: nothing to repair\n`);
+    say(`${storeFile} is not damaged: nothing to repair`);
     return 0;
   }
   const opened = await openStore({ storeFile, log: stderrLog("store") });
@@ -86,11 +87,16 @@ async function repair(storeFile: string, { state }: StoreReport): Promise<number
   const closed = await store.close({ exportLegacy: false });
   if (!rebuilt.ok) return { message: rebuilt.error.message };
   if (!closed.ok) return { message: closed.error.message };
-  process.stdout.write(
+  say(
     `${storeFile} gives addresses again and knows of ${countOf(store.ledger.size)}; ` +
-      "an address in use that is not among them may be given twice: end such containers before a daemon is started\n",
+      "an address in use that is not among them may be given twice: end such containers before a daemon is started",
   );
   return 0;
+}
+
+/** A line on stdout; what was read from files may be in it. */
+function say(text: string): void {
+  process.stdout.write(`${visible(text)}\n`);
 }
 
 function countOf(reservations: number): string {

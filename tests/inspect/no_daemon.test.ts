@@ -51,6 +51,8 @@ test("what answers garbage instead of a daemon is an error, and the store is not
 test("what would move a terminal's cursor is shown as its escape in messages too", async () => {
   const { exit, stderr } = await runProgram(EXECUTABLE, ["inspect", "pools", "--store-file=/nowhere/\u001b[31mred"]);
   assert.equal([exit, stderr], [1, "nv-ipam inspect: there is no store at /nowhere/\\u001b[31mred\n"]);
+  const wrong = await runProgram(EXECUTABLE, ["inspect", "\u009b31mpolls"]);
+  assert.equal([wrong.exit, wrong.stderr.split(":", 2)], [2, ["nv-ipam inspect", " \\u009b31mpolls"]]);
 });
 
 test("a daemon that does not answer is an error after ten seconds", async () => {

@@ -67,6 +67,38 @@ test("a name cannot draw over the table", () => {
   assert.match(text, "a\\u000ab\\u001b[2J\\u202e");
 });
 
+const HOSTILE = "a\n\u001b[2J\u009b31m\u202e\u200b\ufeff\u{e0001}\ud800 'b' \"c\"";
+
+test("what a program reads can be printed as well, and means the same", () => {
+  const evil = { ...reservations, items: [{ ...reservation, network: HOSTILE }] };
+  for (const format of ["json", "yaml"] as const) {
+    const text = print(evil, format);
+    assert.match(text.replaceAll("\n", ""), /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u);
+    assert.is((format === "json" ? JSON.parse(text) : parse(text)).items[0].network, HOSTILE);
+  }
+});
+
+test("what is wrong with a store cannot draw over the terminal", () => {
+  const source = { type: "store", place: "/\u001b[2J", node: "" } as const;
+  const report = {
+    ...head("StoreReport", { source, notes: [] }),
+    state: "damaged",
+    content: "journal",
+    generation: 1,
+    reservations: 0,
+    pools: 0,
+    files: [],
+    problems: ["\u009b31m"],
+  } as const;
+  const [problem, , summary] = print(report, "table").split("\n");
+  assert.equal([problem, summary?.split(" ")[0]], ["\\u009b31m", "/\\u001b[2J"]);
+});
+
+test("a node that a store does not name is no empty word", () => {
+  const report = { ...head("NodeReport", content), node: "", pools: [], resting: [], findings: [] };
+  assert.match(print(report, "table"), /^Node \(a store does not name it\)\n/);
+});
+
 test("colours are there only where they are asked for, and leave the columns where they are", () => {
   const plain = print(findings, "table");
   const coloured = print(findings, "table", true);

@@ -78,6 +78,17 @@ test("store verify says what is there, for people and for programs, and touches 
   assert.equal(readdirSync(directory), before);
 });
 
+test("what would move a terminal's cursor is shown as its escape", async () => {
+  storeFile = join(directory, "\u009b31mstore");
+  await abandoned();
+  damage();
+  const { stdout } = store("verify");
+  assert.match(stdout, /\\u009b31mstore.snapshot.1 is damaged\n.*\\u009b31mstore is damaged: /);
+  const json = store("verify", "-o", "json").stdout;
+  assert.not.match(stdout + json, "\u009b");
+  assert.is(JSON.parse(json).storeFile, storeFile);
+});
+
 test("store verify also reads a file of the original's", () => {
   copyFileSync(VECTOR, storeFile);
   assert.match(store("verify").stdout, /is whole: 8 reservations from 5 pools, from the original's file/);

@@ -1,4 +1,5 @@
 import { describeBuild } from "../../version.ts";
+import { visible } from "../visible.ts";
 import { type Command, type Flags, type FlagValues, parseFlags, titleOf } from "./flags.ts";
 
 /** Exit status of a command line that is wrong. */
@@ -20,7 +21,7 @@ export interface CommandError {
 
 /**
  * Reads the command line and runs the command; prints its help or version where that is asked for, and errors as one line on
- * stderr.
+ * stderr, with what is not printable in them escaped: they may hold words from outside.
  *
  * @returns the exit status: what `run` gives, 1 for its error, 2 for a command line that is wrong.
  */
@@ -30,7 +31,7 @@ export async function runCommand<F extends Flags>(
   run: Run<F>,
 ): Promise<number> {
   const complain = (message: string, status: number): number => {
-    process.stderr.write(`${titleOf(command)}: ${message}\n`);
+    process.stderr.write(`${titleOf(command)}: ${visible(message)}\n`);
     return status;
   };
   const parsed = parseFlags(command, args);

@@ -1,5 +1,5 @@
 /** Writes inspect's documents as aligned columns, JSON or YAML. Pure. */
-import { stringify } from "yaml";
+import { visible, visibleJson } from "../visible.ts";
 import type { Finding, Severity } from "./finding.ts";
 import type {
   AddressReport,
@@ -15,7 +15,8 @@ import type {
   RestingItem,
   StoreReport,
 } from "./report.ts";
-import { type Colour, type Column, coloured, type Layout, table, visible } from "./table.ts";
+import { type Colour, type Column, coloured, type Layout, table } from "./table.ts";
+import { yamlText } from "./yaml_text.ts";
 
 /** How a document is written. */
 export type OutputFormat = "table" | "wide" | "json" | "yaml";
@@ -32,8 +33,8 @@ export function isForPeople(format: OutputFormat): boolean {
 
 /** Writes a document, with a line end. */
 export function print(report: Report, format: OutputFormat, hasColours = false): string {
-  if (format === "json") return `${JSON.stringify(report, null, 2)}\n`;
-  if (format === "yaml") return stringify(report, { aliasDuplicateObjects: false });
+  if (format === "json") return visibleJson(report);
+  if (format === "yaml") return yamlText(report);
   const layout = { isWide: format === "wide", hasColours };
   switch (report.kind) {
     case "PoolList":
@@ -59,8 +60,7 @@ function blockText(block: BlockText | null): string {
   return block === null ? "" : `${block.startIP} - ${block.endIP}`;
 }
 
-/** No free address is as bad as it gets for the next pod. */
-/** A node without a block has no free address, and nothing is wrong. */
+/** No free address is as bad as it gets for the next pod; but a node without a block has none, and nothing is wrong. */
 function paintFree({ free, total }: { readonly free: string; readonly total: string }): Colour | undefined {
   return free === "0" && total !== "0" ? "red" : undefined;
 }
@@ -139,7 +139,7 @@ const RESTING_COLUMNS: readonly Column<RestingItem>[] = [
 
 function nodeText({ node, pools, resting, findings }: NodeReport, layout: Layout): string {
   return sections([
-    `Node ${visible(node)}\n`,
+    `Node ${node === "" ? "(a store does not name it)" : visible(node)}\n`,
     pools.length === 0 ? "no pools\n" : table(poolColumns(false), pools, layout),
     resting.length === 0 ? "" : table(RESTING_COLUMNS, resting, layout),
     findings.length === 0 ? "" : findingsText(findings, layout),
@@ -207,8 +207,8 @@ function storeText(report: StoreReport, layout: Layout): string {
   const { source, state, content, generation, reservations, pools, files, problems } = report;
   const from = content === "original" ? ", from the original's file" : `, journal ${generation}`;
   return sections([
-    problems.map((problem) => `${problem}\n`).join(""),
-    `${source.place} is ${state}: ${reservations} reservations of ${pools} pools${from}\n`,
+    problems.map((problem) => `${visible(problem)}\n`).join(""),
+    `${visible(source.place)} is ${state}: ${reservations} reservations of ${pools} pools${from}\n`,
     table(FILE_COLUMNS, files, layout),
   ]);
 }

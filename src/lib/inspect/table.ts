@@ -1,4 +1,5 @@
 /** Aligned columns for people. Pure. */
+import { visible } from "../visible.ts";
 
 /** A colour as terminals know it (ECMA-48 SGR). */
 export type Colour = "red" | "yellow" | "green" | "bold";
@@ -54,12 +55,4 @@ export function table<T>(columns: readonly Column<T>[], items: readonly T[], { i
 /** The text in a colour. */
 export function coloured(text: string, colour: Colour | undefined): string {
   return colour === undefined ? text : `\u001b[${CODES[colour]}m${text}\u001b[0m`;
-}
-
-/** What would move the cursor, start another line or turn text around. */
-const UNSEEN = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
-
-/** Names come from outside: what is no plain text in them is shown as its escape. */
-export function visible(text: string): string {
-  return text.replace(UNSEEN, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

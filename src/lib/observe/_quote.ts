@@ -1,6 +1,6 @@
+import { visible } from "../visible.ts";
+
 const ESCAPES: Readonly<Record<string, string>> = {
-  '"': '\\"',
-  "\\": "\\\\",
   "\x07": "\\a",
   "\b": "\\b",
   "\f": "\\f",
@@ -12,7 +12,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 /** Go's strconv.Quote: what is not printable (control characters, line ends, bidirectional marks …) is escaped. */
 export function quote(text: string): string {
-  return `"${text.toWellFormed().replaceAll(/["\\]|[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, escaped)}"`;
+  return `"${visible(text.toWellFormed().replaceAll(/["\\]/g, "\\$&"), escaped)}"`;
 }
 
 function escaped(character: string): string {

@@ -1,4 +1,5 @@
 /** A log event as one line: klog's text layout, or the JSON keys of zapr. */
+import { unicodeEscape, visible } from "../visible.ts";
 import { quote } from "./_quote.ts";
 
 /** What is known about an event besides its message, in the order in which it is written. `err`: what went wrong. */
@@ -65,7 +66,7 @@ function textValue(value: unknown): string {
   if (typeof value === "string") return quote(value);
   if (value instanceof Error) return quote(value.message);
   // As Go's encoding/json writes it.
-  return json(value).replaceAll(/[<>&]/g, escaped);
+  return json(value).replaceAll(/[<>&]/g, unicodeEscape);
 }
 
 /** ts (milliseconds), logger, caller, msg, v for what is no error, fields, err of an error last. */
@@ -93,17 +94,11 @@ function json(value: unknown): string {
   } catch (error) {
     text = JSON.stringify(`<internal error: ${error instanceof Error ? error.message : String(error)}>`);
   }
-  return text.replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, escaped);
+  return visible(text);
 }
 
 /** What JSON can say of a value: an error is its message, a big number its digits. */
 function plain(value: unknown): unknown {
   if (value instanceof Error) return value.message;
   return typeof value === "bigint" ? value.toString() : value;
-}
-
-function escaped(character: string): string {
-  return Array.from({ length: character.length }, (_, unit) => character.charCodeAt(unit))
-    .map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`)
-    .join("");
 }
