@@ -1,5 +1,6 @@
 /** The command where no daemon answers, or what answers is none. */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createServer as createHttp2Server, type Http2Server } from "node:http2";
 import { createServer, type Server } from "node:net";
 import { dirname, join } from "node:path";
 import { suite } from "uvu";
@@ -29,7 +30,7 @@ function inspect(...args: readonly string[]): Promise<Outcome> {
   return runProgram(EXECUTABLE, ["inspect", ...places, ...args]);
 }
 
-async function answering(server: Server, path: string, work: () => Promise<void>): Promise<void> {
+async function answering(server: Server | Http2Server, path: string, work: () => Promise<void>): Promise<void> {
   await new Promise<void>((resolve) => server.listen(path, resolve));
   try {
     await work();
@@ -47,6 +48,42 @@ test("what answers garbage instead of a daemon is an error, and the store is not
     assert.match(stderr, /^nv-ipam inspect: .*garbage\.sock.*\n$/);
   });
 });
+
+/** A gRPC server that answers every call with these bytes and this status. */
+function server(message: readonly number[], status: string, words = ""): Http2Server {
+  const made = createHttp2Server();
+  made.on("stream", (stream) => {
+    const trailers = { "grpc-status": status, ...(words !== "" && { "grpc-message": words }) };
+    stream.respond({ ":status": 200, "content-type": "application/grpc" }, { waitForTrailers: true });
+    stream.on("error", () => undefined).on("wantTrailers", () => stream.sendTrailers(trailers));
+    stream.end(Buffer.from(message));
+  });
+  return made;
+}
+
+const OTHERS: readonly [what: string, server: Http2Server, message: RegExp][] = [
+  [
+    "the original's daemon",
+    server([], "12", "unknown service nvipam.daemon.v1.DaemonService"),
+    /what listens at unix:\S+\.sock is no daemon of this program \(perhaps it is the original's\): give --store-file or --kubec/,
+  ],
+  ["a server that refuses", server([], "8", "too much"), /unix:\S+\.sock: too much$/],
+  [
+    "a server whose answers are no messages",
+    server([0, 0, 0, 0, 3, 255, 255, 255], "0"),
+    /unix:\S+\.sock: the answer to ListPools cannot be read: /,
+  ],
+];
+for (const [what, other, message] of OTHERS) {
+  test(`${what} is named with its socket, and the store is not shown for it`, async () => {
+    const path = join(daemon.directory, "other.sock");
+    await answering(other, path, async () => {
+      const { exit, stdout, stderr } = await inspect("pools", `--daemon-socket=unix://${path}`);
+      assert.equal([exit, stdout, stderr.split("\n").length], [1, "", 2]);
+      assert.match(stderr.trim(), message);
+    });
+  });
+}
 
 test("what would move a terminal's cursor is shown as its escape in messages too", async () => {
   const { exit, stderr } = await runProgram(EXECUTABLE, ["inspect", "pools", "--store-file=/nowhere/\u001b[31mred"]);
