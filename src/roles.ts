@@ -32,8 +32,8 @@ export async function runRole(name: string, args: readonly string[]): Promise<nu
     return USAGE_STATUS;
   }
   if (place === EXECUTABLE) withoutExtraCertificates();
-  // A reader that goes away ends nothing.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined);
+  process.stderr.on("error", () => undefined);
+  process.stdout.on("error", (error) => unwritten(name, error));
   // Node looks at it when a connection is made (R13): whom to trust is for the kubeconfig to say.
   delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
   process.on("uncaughtException", (error: unknown) => {
@@ -43,6 +43,15 @@ export async function runRole(name: string, args: readonly string[]): Promise<nu
   });
   const role = await place.load(name);
   return role.run(args);
+}
+
+/** A reader that goes away ends nothing. What could not be written else, on a full disk, is no success. */
+function unwritten(name: string, error: Error & { readonly code?: string }): void {
+  if (error.code === "EPIPE") return;
+  process.stderr.write(`nv-ipam ${name}: the output cannot be written: ${error.message}\n`);
+  process.once("exit", () => {
+    process.exitCode ||= 1;
+  });
 }
 
 interface Place {

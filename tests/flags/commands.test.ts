@@ -1,6 +1,6 @@
 /** Which flags the commands have: the original's, and what docs/flags.md says. */
-import { execFileSync } from "node:child_process";
-import { globSync, readFileSync, writeFileSync } from "node:fs";
+import { execFileSync, spawnSync } from "node:child_process";
+import { closeSync, globSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
@@ -60,6 +60,19 @@ for (const { name, command, flags } of all) {
   test(`${name} --version says which build this is and exits with 0`, () => {
     const text = execFileSync(EXECUTABLE, [name, "--version"], { encoding: "utf8" });
     assert.match(text, /^nv-ipam \d+\.\d+\.\d+\S*, commit \S+ of \S+\n$/);
+  });
+}
+
+for (const args of [["help"], ["inspect", "--help"], ["version"]]) {
+  test(`${args.join(" ")} ends with 1 where its output cannot be written, but not where nobody reads it`, () => {
+    const full = openSync("/dev/full", "w");
+    const { status, stderr } = spawnSync(EXECUTABLE, args, { encoding: "utf8", stdio: ["ignore", full, "pipe"] });
+    closeSync(full);
+    assert.equal([status, stderr.split("\n").length], [1, 2]);
+    assert.match(stderr, `nv-ipam ${args[0]}: the output cannot be written: ENOSPC`);
+    const unread = `exec 3>&1; { ${EXECUTABLE} ${args.join(" ")}; echo $? >&3; } | true`;
+    const piped = spawnSync("sh", ["-c", unread], { encoding: "utf8" });
+    assert.equal([piped.stdout, piped.stderr], ["0\n", ""]);
   });
 }
 
