@@ -82,7 +82,8 @@ function checkPoolNames(given: readonly string[], section: Section, member: stri
   if (names.includes("")) return section.fault(member, "has an empty pool name");
   if (names.length > MAX_POOLS)
     return section.fault(member, `names ${names.length} pools; at most ${MAX_POOLS} can be used`);
-  if (new Set(names).size < names.length) return section.fault(member, "names a pool twice; name two different ones");
+  if (new Set(names).size < names.length)
+    return section.fault(member, "names a pool twice; name it once, or two different pools");
   for (const name of names) {
     const fault = textFault(name);
     if (fault !== undefined) return section.fault(member, `has ${quote(name)}, which ${fault}`);
