@@ -26,7 +26,7 @@ function dispatch(): Promise<number> {
   const named = ROLES_BY_NAME[basename(process.argv0)];
   if (named !== undefined) return runRole(named, args);
   const [first, ...rest] = args;
-  if (first === "help" && rest[0] !== undefined) return runRole(rest[0], ["--help"]);
+  if (first === "help" && rest[0] !== undefined && !rest[0].startsWith("-")) return runRole(rest[0], ["--help"]);
   if (first !== undefined) return runRole(ROLES_BY_FLAG[first] ?? first, rest);
   if (process.stdout.isTTY) return runRole("help", []);
   process.stderr.write(

@@ -22,10 +22,10 @@ const FLAGS = defineFlags({
 /** Its command line; docs/flags.md lists the flags. */
 export const COMMAND = {
   name: "store",
-  arguments: "<what>",
+  arguments: "<export|verify|repair>",
   summary:
-    "Works on a store while no daemon runs; <what> is export (write the original's store file, so that the original can be " +
-    "started), verify (say whether it is whole) or repair (let a damaged store give addresses again).",
+    "Works on a store while no daemon runs: export writes the original's store file, so that the original can be started; " +
+    "verify says whether it is whole; repair lets a damaged store give addresses again.",
   flags: FLAGS,
 };
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { allFlags, type Command, type Flags } from "../../src/lib/flags/flags.ts";
 
 const MODES = join(import.meta.dirname, "../../src/modes");
-/** The plugin reads no flags; the others take none. */
+/** The plugin reads no flags; the others have none of their own. */
 const WITHOUT_FLAGS = new Set(["cni.ts", "help.ts", "licenses.ts", "version.ts"]);
 
 /** A command with the flags that it takes, those that all have included. */

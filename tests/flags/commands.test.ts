@@ -63,6 +63,29 @@ for (const { name, command, flags } of all) {
   });
 }
 
+for (const name of ["version", "licenses"]) {
+  test(`${name} takes nothing but --help and --version, and help ${name} is about it`, () => {
+    const run = (...args: string[]) => spawnSync(EXECUTABLE, args, { encoding: "utf8" });
+    const [wrong, extra] = [run(name, "--foo"), run(name, "more")];
+    assert.equal(
+      [wrong.status, wrong.stderr.trim()],
+      [2, `nv-ipam ${name}: unknown flag --foo; --help lists the flags`],
+    );
+    assert.equal([extra.status, extra.stdout], [2, ""]);
+    const { status, stdout } = run("help", name);
+    assert.is(status, 0);
+    assert.match(stdout, `Usage:\n  nv-ipam ${name} [flags]\n`);
+    assert.is(run(name, "--help").stdout, stdout);
+  });
+}
+
+test("help about nothing known is the overview", () => {
+  const overview = execFileSync(EXECUTABLE, ["--help"], { encoding: "utf8" });
+  for (const more of ["--help", "-h", "help"]) {
+    assert.is(execFileSync(EXECUTABLE, ["help", more], { encoding: "utf8" }), overview);
+  }
+});
+
 for (const args of [["help"], ["inspect", "--help"], ["version"]]) {
   test(`${args.join(" ")} ends with 1 where its output cannot be written, but not where nobody reads it`, () => {
     const full = openSync("/dev/full", "w");

@@ -128,6 +128,7 @@ const WRONG: readonly [args: string[], status: number, message: RegExp][] = [
   [["export"], 1, /there is no store at /],
   [["verify"], 1, /there is no store at /],
   [["mend"], 2, /mend: use export, verify or repair/],
+  [[], 2, /an argument is missing: write nv-ipam store <export\|verify\|repair>; /],
   [["verify", "-o", "yaml"], 2, /--output=yaml: use text or json/],
   [["verify", "--store-fil", "x"], 2, /did you mean --store-file/],
 ];

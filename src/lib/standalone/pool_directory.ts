@@ -3,6 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { constants } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { hasCode } from "../disk/has_code.ts";
 import { fail, ok, type Result } from "../result.ts";
 
 /** One manifest file. */
@@ -25,7 +26,7 @@ export async function readPoolDirectory(directory: string): Promise<Result<reado
   try {
     names = await manifestNames(directory);
   } catch (error) {
-    return cannotRead(directory, error);
+    return cannotRead(directory, error, hasCode(error, "ENOENT") ? "; make it, or correct --pools" : "");
   }
   if (names.length > MAX_FILES) return fail(`${directory}: ${names.length} manifests are more than ${MAX_FILES}`);
   const files: ManifestFile[] = [];
@@ -73,6 +74,6 @@ async function manifestNames(directory: string): Promise<readonly string[]> {
   return (await readdir(directory)).filter((name) => /^[^.].*\.(ya?ml|json)$/.test(name)).sort();
 }
 
-function cannotRead(path: string, error: unknown): Result<never, string> {
-  return fail(`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+function cannotRead(path: string, error: unknown, advice = ""): Result<never, string> {
+  return fail(`${path}: cannot be read: ${error instanceof Error ? error.message : String(error)}${advice}`);
 }
