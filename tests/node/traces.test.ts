@@ -108,6 +108,15 @@ for (const [from, to] of [
     }));
 }
 
+test("a cluster whose process is killed while kubectl runs leaves nothing behind", () =>
+  leavesNothing(async ({ child, marks, said }) => {
+    await said("begins");
+    const found = (): string => traces(marks).join("\n");
+    await until(() => /process \d+: \S*\/kubectl .* apply /.test(found()), "kubectl runs", found, 120_000);
+    child.kill("SIGKILL");
+    return "SIGKILL";
+  }));
+
 test("a cluster that fails to come up leaves nothing behind", () =>
   leavesNothing(
     async ({ said }) => {

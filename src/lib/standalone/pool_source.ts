@@ -20,6 +20,9 @@ import { type WantedPools, wantedPools } from "./wanted_pools.ts";
  * mounts, a directory that is removed and comes back.
  */
 const LOOK_MILLISECONDS = 400;
+/** After a look that took long, at thousands of files, the pause is so many times as long, up to a limit. */
+const PAUSE_SHARE = 20;
+const LONGEST_PAUSE_MILLISECONDS = 5000;
 
 /** Where pools and nodes come from and go to. */
 export interface PoolSourceOptions {
@@ -74,7 +77,9 @@ export class PoolSource {
     let done: string | undefined;
     let before: string | undefined;
     while (!signal.aborted) {
+      const begun = performance.now();
       const seen = await this.#look();
+      const looked = performance.now() - begun;
       const isFirst = before === undefined;
       // What changes may be half written: it is read when two looks find the same.
       if (seen !== done && (isFirst || seen === before)) {
@@ -86,7 +91,8 @@ export class PoolSource {
         this.#serve();
       }
       before = seen;
-      await pause(LOOK_MILLISECONDS, undefined, { signal }).catch(() => undefined);
+      const wait = Math.min(Math.max(LOOK_MILLISECONDS, looked * PAUSE_SHARE), LONGEST_PAUSE_MILLISECONDS);
+      await pause(wait, undefined, { signal }).catch(() => undefined);
     }
   }
 
