@@ -5,6 +5,7 @@ import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { readFromStore } from "../../src/lib/inspect/from_store.ts";
 import { storeReport } from "../../src/lib/inspect/store.ts";
+import { formatLegacy } from "../../src/lib/journal/legacy.ts";
 import { schemaErrors } from "./_schema.ts";
 
 const test = suite<{ store: string; directory: string }>("from store");
@@ -38,6 +39,31 @@ test("a store that the original left is shown with its pools, and nothing is wri
   const c3 = reservations.find(({ containerID }) => containerID === "c3");
   assert.equal([c3?.addresses, c3?.pod?.name], [["10.20.3.2"], "pod-c3"]);
   assert.equal(readdirSync(directory), ["store"]);
+});
+
+test("a pool whose configuration makes no sense is shown without its addresses", async ({ store }) => {
+  const odd = { toString: 1 };
+  const whole = {
+    subnet: "10.0.0.0/24",
+    startIP: "10.0.0.1",
+    endIP: "10.0.0.9",
+    exclusions: [{ startIP: odd, endIP: odd }],
+  };
+  for (const [config, subnet] of [
+    ["no JSON", ""],
+    ["[1]", ""],
+    [JSON.stringify({ subnet: odd, gateway: odd, startIP: odd, endIP: odd }), ""],
+    [JSON.stringify({ ...whole, gateway: odd }), "10.0.0.0/24"],
+  ] as const) {
+    const pool = { name: "p", entries: new Map(), last_pool_config: config, last_reserved_ip: "10.0.0.2" };
+    writeFileSync(store, formatLegacy(new Map([["p", pool]])).text);
+    const read = await readFromStore(store);
+    if (!read.ok) throw new Error(read.error.message);
+    assert.equal(
+      read.value.pools.map((item) => [item.pool, item.subnet]),
+      [["p", subnet]],
+    );
+  }
 });
 
 test("how the original's file is, is told without touching it", async ({ store, directory }) => {

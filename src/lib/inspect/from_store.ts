@@ -86,20 +86,24 @@ interface StoredConfig {
 /** Reads the configuration that a pool had, in the original's words; undefined where it cannot be read. */
 function readConfig(text: string): StoredConfig | undefined {
   const members = parseObject(text);
-  const subnet = parseCidr(String(members.subnet));
+  const subnet = parseCidr(asText(members.subnet));
   const block = readRange(members);
   if (subnet === undefined || block === undefined) return undefined;
   const excluded: readonly unknown[] = Array.isArray(members.exclusions) ? members.exclusions : [];
   const exclusions = IntervalSet.of(excluded.flatMap((entry) => readRange(entry) ?? []));
-  return { subnet, block, exclusions, gateway: parseAddress(String(members.gateway)) };
+  return { subnet, block, exclusions, gateway: parseAddress(asText(members.gateway)) };
 }
 
 function readRange(value: unknown): Interval | undefined {
   const { startIP, endIP } = Object(value) as Readonly<Record<string, unknown>>;
-  const first = parseAddress(String(startIP));
-  const last = parseAddress(String(endIP));
+  const first = parseAddress(asText(startIP));
+  const last = parseAddress(asText(endIP));
   if (first === undefined || last === undefined || first.value > last.value) return undefined;
   return { first: first.value, last: last.value };
+}
+
+function asText(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {
