@@ -232,6 +232,27 @@ test("what is written while the manifests are read is not taken for whole", asyn
   assert.not.ok(host.log.some((text) => text.includes("A pool is gone")));
 });
 
+test("a directory whose looks take long is looked at less often", async ({ host }) => {
+  const { readdir } = promises;
+  const looks: number[] = [];
+  try {
+    promises.readdir = (async (path: string) => {
+      if (path === host.directory) looks.push(performance.now());
+      await delay(100);
+      return readdir(path);
+    }) as typeof readdir;
+    syncBuiltinESMExports();
+    await host.start();
+    // The first look is followed by a reading and a look after it.
+    await host.until(() => looks.length === 4);
+  } finally {
+    promises.readdir = readdir;
+    syncBuiltinESMExports();
+  }
+  const [, , before = 0, after = 0] = looks;
+  assert.ok(after - before >= 1900, `${after - before} ms`);
+});
+
 test("R7 the nodes' file: the next block for a new node, a rest for the block of one that is gone", async ({
   host,
 }) => {
