@@ -227,7 +227,7 @@ test("ADD and DEL that come while the daemon is restarted are served by the next
 
 test("R2 an address that is held under a pool that was deleted is not dealt by the pool of the same name", async () => {
   const first = JSON.parse((await add("old")).stdout).ips[0].address;
-  daemon.writeManifest("pool1.json", "");
+  daemon.writeManifest("pool1.json", { apiVersion: "v1", kind: "List", items: [] });
   while ((await client.pools()).pools.some(({ kind, name }) => `${kind}/${name}` === "IPPool/pool1")) await delay(20);
   assert.match(JSON.parse((await add("meanwhile")).stdout).msg, /there is no IPPool of this name/);
   const same = ipPool("pool1", { subnet: "10.1.0.0/24", perNodeBlockSize: 6, gateway: "10.1.0.1" });
