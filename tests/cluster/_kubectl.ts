@@ -21,10 +21,16 @@ export class Kubectl {
     const own = [`--kubeconfig=${this.#kubeconfig}`, `--cache-dir=${this.#kubeconfig}-cache`];
     return new Promise((resolve, reject) => {
       const options = { maxBuffer: 1 << 26, timeout: 60_000 };
-      const child = execFile(KUBECTL, [...own, ...args], options, (error, stdout, stderr) => {
-        if (error === null && !/^Warning:/m.test(stderr)) resolve(stdout);
-        else reject(new Error(`kubectl ${args.join(" ")}: ${stdout}${stderr}`, { cause: error }));
-      });
+      // It tries for minutes to reach an API server that has gone with the process that started both.
+      const child = execFile(
+        "setpriv",
+        ["--pdeathsig=KILL", KUBECTL, ...own, ...args],
+        options,
+        (error, stdout, stderr) => {
+          if (error === null && !/^Warning:/m.test(stderr)) resolve(stdout);
+          else reject(new Error(`kubectl ${args.join(" ")}: ${stdout}${stderr}`, { cause: error }));
+        },
+      );
       child.stdin?.end(input);
     });
   }
