@@ -15,7 +15,7 @@ import { Cluster } from "./_cluster.ts";
 import { apiAway, killContainerd, killDaemon, killLeader, loseStore, sameControllersLead, upgrade } from "./_faults.ts";
 import { BRIDGED, defineNetwork, MACVLAN } from "./_networks.ts";
 import { isRunning, type Pod } from "./_pods.ts";
-import { agree, type Fault } from "./_wave.ts";
+import { agree } from "./_wave.ts";
 import { Witness } from "./_witness.ts";
 
 const { values } = parseArgs({
@@ -102,7 +102,7 @@ async function define(): Promise<void> {
 function faultsOf(
   witness: Witness,
   random: Random,
-): readonly [random: Random, faults: Readonly<Record<string, Fault>>] {
+): readonly [random: Random, faults: Readonly<Record<string, () => Promise<void>>>] {
   const { node } = witness;
   const pause = (mostMs: number): Promise<void> => delay(random.below(mostMs));
   const hold = async ({ ipam }: typeof node): Promise<void> => {

@@ -10,8 +10,8 @@ import { PLUGIN_LOG } from "./_faults.ts";
 import { type NetworkChoice, type NetworkStatus, networkStatus, type Pod } from "./_pods.ts";
 import { Witness } from "./_witness.ts";
 
-/** Something that happens to the cluster while pods come or go. */
-export type Fault = () => Promise<void>;
+/** Something that happens to the cluster while pods go and these come. */
+export type Fault = (coming: Wave) => Promise<void>;
 
 export interface WaveSettings {
   readonly cluster: Cluster;
@@ -31,24 +31,33 @@ const AGREE_EVERY_MS = 500;
 /** A wave of pods on one node. */
 export class Wave {
   readonly #settings: WaveSettings;
+  #names: readonly string[];
 
   constructor(settings: WaveSettings) {
     this.#settings = settings;
+    this.#names = settings.names;
   }
 
   get names(): readonly string[] {
-    return this.#settings.names;
+    return this.#names;
   }
 
   /** Creates the pods, whatever becomes of them. */
   async create(): Promise<void> {
-    const { cluster, witness, names, networks, forced = false } = this.#settings;
-    await cluster.pods.create(...names.map((name) => ({ name, node: witness.node.name, networks, forced })));
+    await this.#create(this.#names);
+  }
+
+  /** Creates one more pod: its calls of the plugin are still to come, however fast those of the others were. */
+  async createAnother(): Promise<void> {
+    const name = `${this.#names[0]}-late`;
+    this.#names = [...this.#names, name];
+    await this.#create([name]);
   }
 
   /** Deletes the pods by force, and creates others of the same names at once. */
   async recreate(): Promise<void> {
-    const { cluster, names } = this.#settings;
+    const { cluster } = this.#settings;
+    const names = this.#names;
     const uidOf = (name: string): string | undefined => cluster.pods.get(name)?.metadata.uid;
     const before = names.map(uidOf);
     await cluster.pods.delete(...names);
@@ -87,8 +96,13 @@ export class Wave {
     const before = size();
     await Promise.all([this.delete(), others.create()]);
     await until(() => size() > before, "a call of the plugin has ended", undefined, 120_000);
-    await fault();
+    await fault(others);
     await Promise.all([this.allGone(), others.allRun()]);
+  }
+
+  async #create(names: readonly string[]): Promise<void> {
+    const { cluster, witness, networks, forced = false } = this.#settings;
+    await cluster.pods.create(...names.map((name) => ({ name, node: witness.node.name, networks, forced })));
   }
 }
 

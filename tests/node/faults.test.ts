@@ -104,10 +104,10 @@ async function turnOver(fault: Fault, next = newWave()): Promise<Wave> {
 }
 
 const FAULTS: Readonly<Record<string, Fault>> = {
-  "the daemon is killed": () => killDaemon(node, () => pluginIsCalled(node)),
+  "the daemon is killed": (coming) => killDaemon(node, () => pluginCalledBy(coming)),
   "containerd is killed": () => killContainerd(node),
   "the controller that leads is killed": () => killLeader(cluster),
-  "the daemon is upgraded in place": () => upgrade(node, () => pluginIsCalled(node)),
+  "the daemon is upgraded in place": (coming) => upgrade(node, () => pluginCalledBy(coming)),
   "the API server is away for 30 seconds": () =>
     apiAway(cluster, 30_000, async () => {
       const client = node.ipam.client();
@@ -117,6 +117,12 @@ const FAULTS: Readonly<Record<string, Fault>> = {
       client.close();
     }),
 };
+
+/** Waits until a call of the plugin is under way, of this wave or of the one that goes. */
+async function pluginCalledBy(coming: Wave): Promise<void> {
+  await coming.createAnother();
+  await pluginIsCalled(node);
+}
 
 for (const [what, fault] of Object.entries(FAULTS)) {
   survives(`pods come and go while ${what}`, async () => {
