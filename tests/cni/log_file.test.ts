@@ -37,15 +37,20 @@ function asideOf(folder: string): string[] {
     .sort();
 }
 
-test("is made with mode 0644 whatever the umask, and added to", ({ log }) => {
-  const umask = process.umask(0o077);
+/** Two calls add a line each. */
+function addsTwice(log: string, umask: number): void {
+  const before = process.umask(umask);
   try {
     appendToLog(log, "one\n", NOW);
     appendToLog(log, "two\n", NOW);
   } finally {
-    process.umask(umask);
+    process.umask(before);
   }
   assert.is(readFileSync(log, "utf8"), "one\ntwo\n");
+}
+
+test("is made with mode 0644 whatever the umask, and added to", ({ log }) => {
+  addsTwice(log, 0o077);
   assert.is(statSync(log).mode & 0o777, 0o644);
 });
 
@@ -85,14 +90,7 @@ test("does no harm where it cannot be opened", ({ folder }) => {
 
 test("is made with the directories that are missing, which only their owner may write into", ({ folder }) => {
   const log = join(folder, "a/b/c/x.log");
-  const umask = process.umask(0);
-  try {
-    appendToLog(log, "one\n", NOW);
-    appendToLog(log, "two\n", NOW);
-  } finally {
-    process.umask(umask);
-  }
-  assert.is(readFileSync(log, "utf8"), "one\ntwo\n");
+  addsTwice(log, 0);
   for (const made of ["a", "a/b", "a/b/c"]) assert.is(statSync(join(folder, made)).mode & 0o7777, 0o755);
 });
 

@@ -1,5 +1,6 @@
 /** Which networks a pod asks for: the annotation that users write (Multi-Network Specification 4.1.1). Pure. */
 import { isFields, member } from "./_fields.ts";
+import { textOf } from "./text_of.ts";
 
 /** Name of the annotation. */
 export const NETWORKS_ANNOTATION = "k8s.v1.cni.cncf.io/networks";
@@ -91,8 +92,4 @@ function jsonElement(element: unknown): readonly NetworkSelection[] {
       cniArgs: isFields(cniArgs) ? cniArgs : {},
     },
   ];
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

@@ -1,6 +1,7 @@
 /** What a pod says of its networks: the annotation that Multus writes (Multi-Network Specification 4.1.2). Pure. */
 import { type Address, parseAddress } from "../ip/address.ts";
 import { isFields, member } from "./_fields.ts";
+import { textOf } from "./text_of.ts";
 
 /** Name of the annotation. */
 export const NETWORK_STATUS_ANNOTATION = "k8s.v1.cni.cncf.io/network-status";
@@ -47,8 +48,4 @@ function parseList(text: string): readonly unknown[] {
   } catch {
     return [];
   }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }

@@ -1,4 +1,5 @@
 /** Reads what a node holds from its store, while no daemon runs. */
+import { textOf } from "../api/text_of.ts";
 import { type Address, type Cidr, formatAddress, parseAddress, parseCidr } from "../ip/address.ts";
 import { type Interval, IntervalSet } from "../ip/intervals.ts";
 import { usableAddresses } from "../ip/usable.ts";
@@ -86,24 +87,20 @@ interface StoredConfig {
 /** Reads the configuration that a pool had, in the original's words; undefined where it cannot be read. */
 function readConfig(text: string): StoredConfig | undefined {
   const members = parseObject(text);
-  const subnet = parseCidr(asText(members.subnet));
+  const subnet = parseCidr(textOf(members.subnet));
   const block = readRange(members);
   if (subnet === undefined || block === undefined) return undefined;
   const excluded: readonly unknown[] = Array.isArray(members.exclusions) ? members.exclusions : [];
   const exclusions = IntervalSet.of(excluded.flatMap((entry) => readRange(entry) ?? []));
-  return { subnet, block, exclusions, gateway: parseAddress(asText(members.gateway)) };
+  return { subnet, block, exclusions, gateway: parseAddress(textOf(members.gateway)) };
 }
 
 function readRange(value: unknown): Interval | undefined {
   const { startIP, endIP } = Object(value) as Readonly<Record<string, unknown>>;
-  const first = parseAddress(asText(startIP));
-  const last = parseAddress(asText(endIP));
+  const first = parseAddress(textOf(startIP));
+  const last = parseAddress(textOf(endIP));
   if (first === undefined || last === undefined || first.value > last.value) return undefined;
   return { first: first.value, last: last.value };
-}
-
-function asText(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> {

@@ -1,6 +1,6 @@
 /** Addresses that are spoken for, of both families. */
 import type { Family, Range } from "../ip/address.ts";
-import { IntervalSet } from "../ip/intervals.ts";
+import { type Interval, IntervalSet } from "../ip/intervals.ts";
 
 /** An immutable set of blocks. */
 export class Occupied {
@@ -27,16 +27,20 @@ export class Occupied {
 
   /** Whether an address of the block is spoken for. */
   overlaps(block: Range): boolean {
-    const set = this.of(block.family);
-    const next = set.intervals[set.indexFrom(block.first)];
+    const next = this.#nextTo(block);
     return next !== undefined && next.first <= block.last;
   }
 
   /** Whether every address of the block is spoken for. */
   covers(block: Range): boolean {
-    const set = this.of(block.family);
-    const next = set.intervals[set.indexFrom(block.first)];
+    const next = this.#nextTo(block);
     return next !== undefined && next.first <= block.first && next.last >= block.last;
+  }
+
+  /** Where the block begins or behind it. */
+  #nextTo({ family, first }: Range): Interval | undefined {
+    const set = this.of(family);
+    return set.intervals[set.indexFrom(first)];
   }
 
   /** The addresses of one family. */

@@ -1,7 +1,7 @@
 /** Reservations as a node keeps tens of thousands of them: one text each, which is also what the store writes. */
 import { type Address, formatAddress, parseAddress } from "../ip/address.ts";
 import { escapeField, joinFields, splitFields } from "./fields.ts";
-import type { Attachment, How, Owner, PoolID, Reservation } from "./reservation.ts";
+import { type Attachment, HOWS, type How, type Owner, type PoolID, type Reservation } from "./reservation.ts";
 
 /** A reservation, packed. */
 export interface Entry {
@@ -11,7 +11,6 @@ export interface Entry {
 }
 
 const UID_FIELD = 9;
-const HOWS = ["dynamic", "static", "index", "gateway", "adopted"] satisfies readonly How[];
 
 /** What may stand in a line between two `|` where nothing is escaped. */
 const FIELD = "[!-:<-?A-[\\]-{}~]*";

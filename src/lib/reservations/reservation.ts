@@ -29,8 +29,11 @@ export interface PodOwner {
 /** Who an address is kept for: a pod, or nobody that we know (plain containers). */
 export type Owner = PodOwner | { readonly type: "none" };
 
+/** The ways in which an address is chosen. */
+export const HOWS = ["dynamic", "static", "index", "gateway", "adopted"] as const;
+
 /** How the address was chosen. */
-export type How = "dynamic" | "static" | "index" | "gateway" | "adopted";
+export type How = (typeof HOWS)[number];
 
 /** One attachment's addresses in one pool. Immutable: a changed reservation is a new object. */
 export interface Reservation extends Attachment {
