@@ -223,7 +223,7 @@ test("damage to the snapshot of an import never brings back what was before it",
   }
 });
 
-test("what the original wrote while we ran is not overwritten when we stop, and taken over by the next start, as after a crash", async () => {
+test("R1 R3 what the original wrote while we ran is not overwritten when we stop, and taken over by the next start, as after a crash", async () => {
   const storage = withOriginal();
   const content = storage.content(STORE_FILE) ?? Buffer.alloc(0);
   const first = await open(storage);

@@ -81,7 +81,7 @@ const attachments: readonly [
 ];
 
 for (const [name, request, text, claims] of attachments) {
-  test(`an attachment's address belongs to the pool that gave it: ${name}`, () => {
+  test(`R1 an attachment's address belongs to the pool that gave it: ${name}`, () => {
     const found = claimsOfAttachment({ request: { ...REQUEST, ...request } }, address(text), all);
     assert.equal(
       found.map(({ pool, how }) => `${pool.kind}/${pool.name} ${how}`),
