@@ -1,7 +1,7 @@
 /** kubectl, as a user runs it. */
-import { execFile } from "node:child_process";
 import { need } from "../_need.ts";
 import type { Manifest } from "../manifests.ts";
+import { runProgram } from "../program.ts";
 
 export const KUBECTL = need("kubectl");
 
@@ -17,22 +17,16 @@ export class Kubectl {
   }
 
   /** @returns what it printed. @throws with what it complained about; also about a warning. */
-  run(args: readonly string[], input = ""): Promise<string> {
+  async run(args: readonly string[], input = ""): Promise<string> {
     const own = [`--kubeconfig=${this.#kubeconfig}`, `--cache-dir=${this.#kubeconfig}-cache`];
-    return new Promise((resolve, reject) => {
-      const options = { maxBuffer: 1 << 26, timeout: 60_000 };
-      // It tries for minutes to reach an API server that has gone with the process that started both.
-      const child = execFile(
-        "setpriv",
-        ["--pdeathsig=KILL", KUBECTL, ...own, ...args],
-        options,
-        (error, stdout, stderr) => {
-          if (error === null && !/^Warning:/m.test(stderr)) resolve(stdout);
-          else reject(new Error(`kubectl ${args.join(" ")}: ${stdout}${stderr}`, { cause: error }));
-        },
-      );
-      child.stdin?.end(input);
+    // It tries for minutes to reach an API server that has gone with the process that started both.
+    const { exit, stdout, stderr } = await runProgram("setpriv", ["--pdeathsig=KILL", KUBECTL, ...own, ...args], {
+      input,
     });
+    if (exit !== 0 || /^Warning:/m.test(stderr)) {
+      throw new Error(`kubectl ${args.join(" ")} ended with ${exit}: ${stdout}${stderr}`);
+    }
+    return stdout;
   }
 
   apply(

@@ -162,7 +162,8 @@ function childrenOf(pid: number): readonly number[] {
 /** What a user sees who types this. */
 async function shell(input: string): Promise<string> {
   const child = spawn("bash", ["-c", "exec bash 2>&1"], { stdio: ["pipe", "pipe", "inherit"] });
-  child.stdin.end(input);
+  // It does not read on after a command that ends it.
+  child.stdin.on("error", () => undefined).end(input);
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;

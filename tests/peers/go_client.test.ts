@@ -1,9 +1,9 @@
 /** A client built on google.golang.org/grpc and the protocol definition against our daemon. */
-import { spawn } from "node:child_process";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { need } from "../_need.ts";
 import { LocalDaemon, smallPool } from "../daemon/_local.ts";
+import { runProgram } from "../program.ts";
 
 const CLIENT = need("go-grpc-client");
 
@@ -30,20 +30,11 @@ test.before(async () => {
 });
 test.after(() => daemon.remove());
 
-function call(method: string, request: object, ...flags: readonly string[]): Promise<Answer> {
-  const child = spawn(CLIENT, [`-target=unix://${daemon.socket}`, `-method=${method}`, ...flags]);
-  let stdout = "";
-  let stderr = "";
-  child.stdout.on("data", (chunk: Buffer) => {
-    stdout += chunk.toString();
-  });
-  child.stderr.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  child.stdin.end(JSON.stringify(request));
-  return new Promise((resolve, reject) => {
-    child.once("close", (exit) => (exit === 0 ? resolve(JSON.parse(stdout)) : reject(new Error(stderr))));
-  });
+async function call(method: string, request: object, ...flags: readonly string[]): Promise<Answer> {
+  const args = [`-target=unix://${daemon.socket}`, `-method=${method}`, ...flags];
+  const { exit, stdout, stderr } = await runProgram(CLIENT, args, { input: JSON.stringify(request) });
+  assert.is(exit, 0, stderr);
+  return JSON.parse(stdout);
 }
 
 function parameters(container: string, more: object = {}): object {

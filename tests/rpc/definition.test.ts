@@ -1,12 +1,11 @@
 /** Services made of generated code, asked by a client in Go. */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { join } from "node:path";
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { grpcService } from "../../src/lib/rpc/definition.ts";
 import { DaemonServiceDefinition } from "../../src/lib/rpc/generated/daemon.ts";
 import { IPAMServiceDefinition } from "../../src/lib/rpc/generated/node.ts";
+import { runProgram } from "../program.ts";
 import { temporaryDirectory } from "./client/_peer_process.ts";
 import { goPeer, startGrpcJs } from "./client/_peers.ts";
 
@@ -14,16 +13,12 @@ const client = goPeer("client");
 const peer = await startGrpcJs({ path: join(temporaryDirectory(), "peer.sock") });
 
 async function ask(method: string, parameters: object, ...flags: string[]): Promise<unknown> {
-  const child = spawn(client, [`-target=${peer.target}`, `-method=${method}`, ...flags], {
-    stdio: ["pipe", "pipe", "inherit"],
+  const input = JSON.stringify({ parameters });
+  const { stdout, stderr } = await runProgram(client, [`-target=${peer.target}`, `-method=${method}`, ...flags], {
+    input,
   });
-  child.stdin.end(JSON.stringify({ parameters }));
-  let text = "";
-  child.stdout.on("data", (chunk) => {
-    text += chunk;
-  });
-  await once(child, "close");
-  return JSON.parse(text);
+  assert.is(stderr, "");
+  return JSON.parse(stdout);
 }
 
 test("paths are those of the protocol definition, keyed by the generated names", () => {
