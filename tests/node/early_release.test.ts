@@ -69,7 +69,14 @@ for i in $(seq 300); do [ -e /hold ] || exit 0; sleep 0.1; done
   const daemon = await machine.spawn("daemon", IPAM, ["standalone", "--pools=/pools", "--node-name=n1"]);
   const served = (): Promise<boolean> =>
     machine.try(IPAM, "inspect", "pools").then(({ stdout }) => /wide.*full|full.*wide/s.test(stdout));
-  await until(served, "the daemon serves both pools", () => daemon.log, 60_000);
+  // It serves before it has installed the plugin, whose configuration says that a call need not name a pod.
+  const installed = (): boolean => daemon.log.includes("The plugin is in place");
+  await until(
+    async () => installed() && (await served()),
+    "the daemon serves both pools",
+    () => daemon.log,
+    60_000,
+  );
 });
 
 /** Calls the main plugin as a runtime does. */
