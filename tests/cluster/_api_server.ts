@@ -10,6 +10,7 @@ import { KubeConfig } from "@kubernetes/client-node/dist/config.js";
 import { KubeClient } from "../../src/lib/kube/client.ts";
 import { Connection } from "../../src/lib/kube/connection.ts";
 import { need } from "../_need.ts";
+import { tied } from "./_tied.ts";
 import { within } from "./_wait.ts";
 
 const ETCD = need("etcd");
@@ -176,8 +177,7 @@ export class ApiServer {
 
   #spawn(program: string, name: string, flags: readonly string[]): ChildProcess {
     const log = openSync(join(this.directory, `${name}.log`), "a");
-    // They end with this process, however it ends.
-    return spawn("setpriv", ["--pdeathsig=KILL", program, ...flags], { stdio: ["ignore", log, log] });
+    return spawn(...tied(program, flags), { stdio: ["ignore", log, log] });
   }
 
   async #end(name: string, child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {

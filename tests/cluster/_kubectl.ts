@@ -2,6 +2,7 @@
 import { need } from "../_need.ts";
 import type { Manifest } from "../manifests.ts";
 import { runProgram } from "../program.ts";
+import { tied } from "./_tied.ts";
 
 export const KUBECTL = need("kubectl");
 
@@ -20,7 +21,7 @@ export class Kubectl {
   async run(args: readonly string[], input = ""): Promise<string> {
     const own = [`--kubeconfig=${this.#kubeconfig}`, `--cache-dir=${this.#kubeconfig}-cache`];
     // It tries for minutes to reach an API server that has gone with the process that started both.
-    const { exit, stdout, stderr } = await runProgram("setpriv", ["--pdeathsig=KILL", KUBECTL, ...own, ...args], {
+    const { exit, stdout, stderr } = await runProgram(...tied(KUBECTL, [...own, ...args]), {
       input,
     });
     if (exit !== 0 || /^Warning:/m.test(stderr)) {

@@ -163,6 +163,20 @@ export class Pools {
     must(await this.client.delete(PODS, this.#place(name), { gracePeriodSeconds: 0 }));
   }
 
+  /** Creates a pool as soon as a webhook answers: for a moment that of a controller which has ended may be asked. */
+  async untilCreated(kind: Kind, name: string, spec: Json): Promise<void> {
+    let said = "";
+    await until(
+      async () => {
+        const answer = await this.create(kind, name, spec);
+        said = answer.ok ? "" : answer.error.message;
+        return answer.ok;
+      },
+      `${kind}/${name} is created`,
+      () => said,
+    );
+  }
+
   /** The pool's blocks as `node 10.0.0.1-10.0.0.8` or `node 10.0.0.0/24`. */
   async blocks(kind: Kind, name: string): Promise<readonly string[]> {
     const { status } = must(await this.get(kind, name));

@@ -43,18 +43,8 @@ export async function killContainerd({ containerd }: ClusterNode): Promise<void>
 export async function killLeader(cluster: Cluster): Promise<void> {
   const { pools } = cluster;
   await (await cluster.leader()).process.end("SIGKILL");
-  let said = "";
   try {
-    await until(
-      async () => {
-        const answer = await pools.create("IPPool", "orphan", { subnet: "10.99.0.0/16", perNodeBlockSize: 10 });
-        // For a moment the webhook of the dead one may be asked.
-        said = answer.ok ? "" : answer.error.message;
-        return answer.ok;
-      },
-      "a pool is defined while no controller leads",
-      () => said,
-    );
+    await pools.untilCreated("IPPool", "orphan", { subnet: "10.99.0.0/16", perNodeBlockSize: 10 });
   } finally {
     await cluster.replaceEndedControllers();
   }

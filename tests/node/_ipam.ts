@@ -68,6 +68,8 @@ export class IpamDaemon {
       },
       `${process.name} is ready`,
       () => `${last}\n${process.log}`,
+      // After an upgrade it copies its executable first.
+      60_000,
     );
   }
 

@@ -23,7 +23,10 @@ export interface WaveSettings {
   readonly forced?: boolean;
 }
 
-/** A DEL that failed is tried again within this time. The stale cleaner takes longer. */
+/**
+ * A DEL that failed is tried again within this time, where the ADD had ended: for others the runtime tries once. The stale
+ * cleaner takes longer.
+ */
 const AGREE_LIMIT_MS = 60_000;
 /** How often it is looked whether all agree: looking is work for the machine too. */
 const AGREE_EVERY_MS = 500;

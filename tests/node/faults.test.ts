@@ -238,7 +238,9 @@ survives(
     );
     await before.delete();
     await before.allGone();
-    assert.equal(await reserved(), [], "what pods had that are gone is released");
+    // Each release makes a little room: one of those that wait may have got an address.
+    const held = (await node.ipam.reservations()).filter(({ pod }) => before.names.includes(pod?.name ?? ""));
+    assert.equal(held, [], "what pods had that are gone is released");
     await disk.clear();
     await node.ipam.untilReady();
     await next.allRun();

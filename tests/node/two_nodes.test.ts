@@ -62,7 +62,8 @@ async function untilReserved(node: string, count: number): Promise<void> {
     },
     `${count} addresses of ${node} are reserved`,
     () => JSON.stringify(reservations),
-    120_000,
+    // Kubelet looks each minute for containers that nobody wants, and once more when one could not be removed.
+    200_000,
   );
 }
 
@@ -163,7 +164,7 @@ if (process.env.NODE_TESTS === "whole") {
     ] as const) {
       const matchExpressions = [{ key: name, operator: "In", values: ["a"] }];
       const nodeSelector = { nodeSelectorTerms: [{ matchExpressions }] };
-      must(await pools.create("IPPool", name, { subnet, perNodeBlockSize: 4, nodeSelector }));
+      await pools.untilCreated("IPPool", name, { subnet, perNodeBlockSize: 4, nodeSelector });
     }
     await pools.untilBlocks("IPPool", "rack", ["n1 10.60.0.1-10.60.0.4"]);
     await pools.untilBlocks("IPPool", "idle", ["n1 10.70.0.1-10.70.0.4"]);
