@@ -6,7 +6,7 @@ import { PoolTable } from "../../src/lib/daemon/pool_table.ts";
 import { openStore } from "../../src/lib/journal/store.ts";
 import { createLog } from "../../src/lib/observe/log.ts";
 import { SimDisk, SimStorage } from "../journal/sim_disk.ts";
-import { add, POOLS, SILENT, SMALL_SIZES, STORE_FILE } from "../journal/story.ts";
+import { add, POOLS, SILENT, SMALL_SIZES, STORE_FILE, settled } from "../journal/story.ts";
 import { seededRandom } from "../random.ts";
 
 const random = seededRandom("readiness");
@@ -44,8 +44,7 @@ test("a daemon that was not ready on a full disk is so when there is space again
     assert.ok(index < 1000, "the disk does not become full");
     add(store.ledger, `c${index}`, [POOLS[0]]);
     await store.commit();
-    // The journal is made beside.
-    for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate);
+    await settled();
   }
   assert.match(await readiness(), /^\[-\]store: .*no space left for .*\n\[\+\]plugin ok\nnot ready\n$/);
 

@@ -11,7 +11,7 @@ import { toEntry } from "../../src/lib/reservations/entry.ts";
 import { Ledger } from "../../src/lib/reservations/ledger.ts";
 import { seededRandom } from "../random.ts";
 import { type Fault, SimDisk, SimStorage } from "./sim_disk.ts";
-import { add, del, expectNoDoubles, POOLS, SILENT, SMALL_SIZES, STORE_FILE, textOf } from "./story.ts";
+import { add, del, expectNoDoubles, POOLS, SILENT, SMALL_SIZES, STORE_FILE, settled, textOf } from "./story.ts";
 
 const random = seededRandom("store");
 
@@ -53,11 +53,6 @@ async function reopened(storage: SimStorage): Promise<string> {
   expectNoDoubles(content);
   disk.end("kill");
   return textOf(content);
-}
-
-/** Lets work that nobody waits for come to its end. */
-async function settled(): Promise<void> {
-  for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate);
 }
 
 /** So many callers commit at the same time. */

@@ -50,6 +50,11 @@ function pool(name: string, subnet: string, startIP: string, endIP: string, perN
   return made.pool;
 }
 
+/** Lets work that nobody waits for come to its end. */
+export async function settled(): Promise<void> {
+  for (let turns = 0; turns < 50; turns++) await new Promise(setImmediate);
+}
+
 /** Reserves for a container from one pool or both. Returns whether there were addresses left. */
 export function add(ledger: Ledger, container: string, pools: readonly NodePool[], network = "net-a"): boolean {
   const owner = { type: "pod", namespace: "default", name: `pod of ${container}`, uid: `uid@${container}` } as const;
