@@ -5,7 +5,8 @@ import { openDaemonEndpoints } from "../../src/lib/daemon/endpoints.ts";
 import { PoolTable } from "../../src/lib/daemon/pool_table.ts";
 import { openStore } from "../../src/lib/journal/store.ts";
 import { createLog } from "../../src/lib/observe/log.ts";
-import { SimDisk, SimStorage } from "../journal/sim_disk.ts";
+import { SimDisk } from "../journal/sim_disk.ts";
+import { SimStorage } from "../journal/sim_storage.ts";
 import { add, POOLS, SILENT, SMALL_SIZES, STORE_FILE, settled } from "../journal/story.ts";
 import { seededRandom } from "../random.ts";
 

@@ -14,7 +14,8 @@ import { toEntry } from "../../src/lib/reservations/entry.ts";
 import type { Ledger } from "../../src/lib/reservations/ledger.ts";
 import type { Change } from "../../src/lib/reservations/reservation.ts";
 import { seededRandom } from "../random.ts";
-import { SimDisk, SimStorage } from "./sim_disk.ts";
+import { SimDisk } from "./sim_disk.ts";
+import { SimStorage } from "./sim_storage.ts";
 import { add, del, expectNoDoubles, POOLS, SILENT, SMALL_SIZES, STORE_FILE, textOf } from "./story.ts";
 
 const random = seededRandom("damage");

@@ -8,7 +8,8 @@ import { type Disk, readStart, readWhole } from "../../src/lib/journal/disk.ts";
 import { nodeDisk } from "../../src/lib/journal/node_disk.ts";
 import { errno } from "../../src/lib/journal/problem.ts";
 import { seededRandom } from "../random.ts";
-import { SimDisk, SimStorage } from "./sim_disk.ts";
+import { SimDisk } from "./sim_disk.ts";
+import { SimStorage } from "./sim_storage.ts";
 
 const random = seededRandom("disk");
 const temporary = mkdtempSync(join(tmpdir(), "nv-ipam-disk-"));

@@ -1,7 +1,8 @@
 import { test } from "uvu";
 import * as assert from "uvu/assert";
 import { type Random, seededRandom } from "../random.ts";
-import { type Fault, SimStorage } from "./sim_disk.ts";
+import type { Fault } from "./sim_disk.ts";
+import { SimStorage } from "./sim_storage.ts";
 import { Knowledge, type Life, live } from "./story.ts";
 
 type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;

@@ -9,7 +9,8 @@ import { openStore, readStore, type Store } from "../../src/lib/journal/store.ts
 import { Ledger } from "../../src/lib/reservations/ledger.ts";
 import type { LedgerSnapshot } from "../../src/lib/reservations/reservation.ts";
 import { type Random, seededRandom } from "../random.ts";
-import { type Fault, SimDisk, SimStorage } from "./sim_disk.ts";
+import { type Fault, SimDisk } from "./sim_disk.ts";
+import { SimStorage } from "./sim_storage.ts";
 import { add, del, Knowledge, type Life, live, POOLS, SILENT, SMALL_SIZES, STORE_FILE, textOf } from "./story.ts";
 
 const random = seededRandom("handover");

@@ -1,37 +1,12 @@
 /**
- * A disk in memory that can lose power: then any part of what was not synced is gone. Sectors of writes are kept, lost or
- * torn one by one, changes of names are kept or lost one by one. It can also fail on demand, run full, and ignore a sync.
+ * A disk in memory that can lose power (see {@link SimStorage}). It can also fail on demand, run full, and ignore a sync.
  */
 import { basename, dirname } from "node:path";
 import type { Disk, DiskFile, DiskLock } from "../../src/lib/journal/disk.ts";
 import type { StoreProblem } from "../../src/lib/journal/problem.ts";
 import { fail, ok, type Result } from "../../src/lib/result.ts";
 import type { Random } from "../random.ts";
-
-const SECTOR = 512;
-
-type Mutation = { readonly at: number; readonly data: Buffer } | { readonly length: number };
-
-/** A file's content as programs see it, as the platters have it, and what is between the two. */
-class Inode {
-  seen: Buffer = Buffer.alloc(0);
-  durable: Buffer = Buffer.alloc(0);
-  pending: Mutation[] = [];
-  /** How often writing back failed; each open file learns of it once. */
-  failures = 0;
-}
-
-type Entries = Map<string, Inode | Directory>;
-type NameChange =
-  | { readonly type: "link"; readonly name: string; readonly node: Inode | Directory }
-  | { readonly type: "unlink"; readonly name: string }
-  | { readonly type: "rename"; readonly from: string; readonly to: string; readonly node: Inode | Directory };
-
-class Directory {
-  seen: Entries = new Map();
-  durable: Entries = new Map();
-  pending: NameChange[] = [];
-}
+import { Directory, diskError, Inode, type SimStorage } from "./sim_storage.ts";
 
 /** What a disk is asked for. */
 export type Asked = "sync" | "syncDirectory" | "other";
@@ -46,125 +21,11 @@ export type Fault = {
   | { readonly type: "error"; readonly code: "EIO" | "ENOSPC" }
 );
 
-/** What stays when a process ends: the platters and the kernel's memory. */
-export class SimStorage {
-  readonly root = new Directory();
-  /** Bytes that all files together may have. */
-  capacity: number = Number.POSITIVE_INFINITY;
-  readonly locks = new Map<string, SimDisk>();
-
-  constructor() {
-    this.root.seen.set("var", new Directory());
-    this.root.durable = new Map(this.root.seen);
-  }
-
-  /** Forgets a random part of what was not synced. */
-  losePower(random: Random): void {
-    const share = random.pick([0, 0.1, 0.5, 0.9, 1]);
-    const keeps = (): boolean => random.below(1000) < share * 1000;
-    const visit = (directory: Directory): void => {
-      for (const change of directory.pending) if (keeps()) applyName(directory.durable, change);
-      directory.pending = [];
-      directory.seen = new Map(directory.durable);
-      for (const node of directory.seen.values()) {
-        if (node instanceof Directory) visit(node);
-        else losePending(node, random, keeps);
-      }
-    };
-    visit(this.root);
-  }
-
-  /** The content of a file as programs see it. */
-  content(path: string): Buffer | undefined {
-    const node = this.lookup(path);
-    return node instanceof Inode ? Buffer.from(node.seen) : undefined;
-  }
-
-  /** Makes a directory, durably. */
-  makeDirectory(path: string): void {
-    const parent = this.directory(dirname(path));
-    const directory = new Directory();
-    parent.seen.set(basename(path), directory);
-    parent.durable.set(basename(path), directory);
-  }
-
-  /** Puts a file there, durably. */
-  put(path: string, content: Buffer): void {
-    const directory = this.directory(dirname(path));
-    const inode = new Inode();
-    inode.seen = Buffer.from(content);
-    inode.durable = Buffer.from(content);
-    directory.seen.set(basename(path), inode);
-    directory.durable.set(basename(path), inode);
-  }
-
-  /** Removes a file, durably. */
-  remove(path: string): void {
-    const directory = this.directory(dirname(path));
-    directory.seen.delete(basename(path));
-    directory.durable.delete(basename(path));
-  }
-
-  /** Paths of all files in a directory; none when it is not there. */
-  paths(directory: string): string[] {
-    const node = this.lookup(directory);
-    return node instanceof Directory ? [...node.seen.keys()].sort().map((name) => `${directory}/${name}`) : [];
-  }
-
-  /** An equal storage that goes its own way. */
-  copy(): SimStorage {
-    const copies = new Map<Inode | Directory, Inode | Directory>();
-    const copyNode = (node: Inode | Directory): Inode | Directory => {
-      const known = copies.get(node);
-      if (known !== undefined) return known;
-      if (node instanceof Inode) {
-        const inode = Object.assign(new Inode(), node, { pending: [...node.pending] });
-        inode.seen = Buffer.from(node.seen);
-        inode.durable = Buffer.from(node.durable);
-        copies.set(node, inode);
-        return inode;
-      }
-      const directory = new Directory();
-      copies.set(node, directory);
-      for (const [name, child] of node.seen) directory.seen.set(name, copyNode(child));
-      for (const [name, child] of node.durable) directory.durable.set(name, copyNode(child));
-      directory.pending = node.pending.map((change) =>
-        change.type === "unlink" ? change : { ...change, node: copyNode(change.node) },
-      );
-      return directory;
-    };
-    const storage = new SimStorage();
-    Object.assign(storage, { root: copyNode(this.root), capacity: this.capacity });
-    return storage;
-  }
-
-  used(directory: Directory = this.root): number {
-    let sum = 0;
-    for (const node of directory.seen.values()) sum += node instanceof Inode ? node.seen.length : this.used(node);
-    return sum;
-  }
-
-  directory(path: string): Directory {
-    const node = this.lookup(path);
-    if (node instanceof Directory) return node;
-    throw error(node === undefined ? "ENOENT" : "ENOTDIR", path);
-  }
-
-  lookup(path: string): Inode | Directory | undefined {
-    let node: Inode | Directory | undefined = this.root;
-    for (const name of path.split("/").filter((part) => part !== "")) {
-      if (!(node instanceof Directory)) return undefined;
-      node = node.seen.get(name);
-    }
-    return node;
-  }
-}
-
 /** How one process sees a storage. */
 export interface SimOptions {
   readonly random: Random;
   readonly faults?: readonly Fault[];
-  /** The place in the code whose syncs do nothing; see {@link syncPlaces}. */
+  /** The place in the code whose syncs do nothing; of the form that `onSync` tells. */
   readonly ignoredSync?: string;
   /** Told of each thing that is asked for, before it is done: the number of it. */
   readonly onAsk?: (asked: number) => void;
@@ -210,12 +71,12 @@ export class SimDisk implements Disk {
       const name = basename(path);
       let node = directory.seen.get(name);
       if (mode === "create") {
-        if (node !== undefined) throw error("EEXIST", path);
+        if (node !== undefined) throw diskError("EEXIST", path);
         node = new Inode();
-        change(directory, { type: "link", name, node });
+        directory.change({ type: "link", name, node });
       }
-      if (node === undefined) throw error("ENOENT", path);
-      if (node instanceof Directory) throw error("EISDIR", path);
+      if (node === undefined) throw diskError("ENOENT", path);
+      if (node instanceof Directory) throw diskError("EISDIR", path);
       return new SimFile(this, node, path);
     });
   }
@@ -223,18 +84,18 @@ export class SimDisk implements Disk {
   rename(from: string, to: string): Promise<void> {
     return this.ask(() => {
       const directory = this.storage.directory(dirname(from));
-      if (dirname(from) !== dirname(to)) throw error("EXDEV", from);
+      if (dirname(from) !== dirname(to)) throw diskError("EXDEV", from);
       const node = directory.seen.get(basename(from));
-      if (node === undefined) throw error("ENOENT", from);
-      change(directory, { type: "rename", from: basename(from), to: basename(to), node });
+      if (node === undefined) throw diskError("ENOENT", from);
+      directory.change({ type: "rename", from: basename(from), to: basename(to), node });
     });
   }
 
   unlink(path: string): Promise<void> {
     return this.ask(() => {
       const directory = this.storage.directory(dirname(path));
-      if (!directory.seen.has(basename(path))) throw error("ENOENT", path);
-      change(directory, { type: "unlink", name: basename(path) });
+      if (!directory.seen.has(basename(path))) throw diskError("ENOENT", path);
+      directory.change({ type: "unlink", name: basename(path) });
     });
   }
 
@@ -245,8 +106,8 @@ export class SimDisk implements Disk {
   makeDirectory(path: string): Promise<void> {
     return this.ask(() => {
       const parent = this.storage.directory(dirname(path));
-      if (parent.seen.has(basename(path))) throw error("EEXIST", path);
-      change(parent, { type: "link", name: basename(path), node: new Directory() });
+      if (parent.seen.has(basename(path))) throw diskError("EEXIST", path);
+      parent.change({ type: "link", name: basename(path), node: new Directory() });
     });
   }
 
@@ -255,9 +116,7 @@ export class SimDisk implements Disk {
     return this.ask(
       () => {
         const directory = this.storage.directory(path);
-        if (ignored) return;
-        directory.pending = [];
-        directory.durable = new Map(directory.seen);
+        if (!ignored) directory.sync();
       },
       undefined,
       "syncDirectory",
@@ -283,7 +142,7 @@ export class SimDisk implements Disk {
     );
     if (fault?.type === "error") {
       half?.();
-      throw error(fault.code, "injected");
+      throw diskError(fault.code, "injected");
     }
     if (fault?.when === "before") return this.#die(fault.type);
     const result = work();
@@ -329,8 +188,8 @@ class SimFile implements DiskFile {
     const put = (part: Buffer): void => {
       const growth = position + part.length - this.#inode.seen.length;
       if (growth > 0 && this.#disk.storage.used() + growth > this.#disk.storage.capacity)
-        throw error("ENOSPC", this.#path);
-      this.#mutate({ at: position, data: part });
+        throw diskError("ENOSPC", this.#path);
+      this.#inode.mutate({ at: position, data: part });
     };
     return this.#disk.ask(
       () => put(copy),
@@ -339,26 +198,22 @@ class SimFile implements DiskFile {
   }
 
   truncate(length: number): Promise<void> {
-    return this.#disk.ask(() => this.#mutate({ length }));
+    return this.#disk.ask(() => this.#inode.mutate({ length }));
   }
 
   sync(): Promise<void> {
     const ignored = this.#disk.isIgnored();
     const giveUp = (): void => {
-      // As Linux does: what could not be written is taken for written from now on, and shows until it leaves memory.
-      this.#inode.pending = [];
-      this.#inode.failures++;
+      this.#inode.failSync();
       this.#failures = this.#inode.failures;
     };
     return this.#disk.ask(
       () => {
         if (this.#failures !== this.#inode.failures) {
           this.#failures = this.#inode.failures;
-          throw error("EIO", this.#path);
+          throw diskError("EIO", this.#path);
         }
-        if (ignored) return;
-        for (const mutation of this.#inode.pending) this.#inode.durable = mutated(this.#inode.durable, mutation);
-        this.#inode.pending = [];
+        if (!ignored) this.#inode.sync();
       },
       giveUp,
       "sync",
@@ -372,57 +227,6 @@ class SimFile implements DiskFile {
   close(): Promise<void> {
     return this.#disk.ask(() => undefined);
   }
-
-  #mutate(mutation: Mutation): void {
-    this.#inode.seen = mutated(this.#inode.seen, mutation);
-    this.#inode.pending.push(mutation);
-  }
-}
-
-function losePending(inode: Inode, random: Random, keeps: () => boolean): void {
-  for (const mutation of inode.pending) {
-    if ("length" in mutation) {
-      if (keeps()) inode.durable = mutated(inode.durable, mutation);
-      continue;
-    }
-    const { at, data } = mutation;
-    for (let start = 0; start < data.length; ) {
-      const end = Math.min(data.length, start + SECTOR - ((at + start) % SECTOR));
-      const tornAt = random.below(16) === 0 ? start + random.below(end - start) : end;
-      if (keeps()) inode.durable = mutated(inode.durable, { at: at + start, data: data.subarray(start, tornAt) });
-      start = end;
-    }
-  }
-  // The length is metadata, which may be ahead of the content.
-  if (inode.seen.length > inode.durable.length && keeps()) {
-    inode.durable = Buffer.concat([inode.durable], inode.seen.length);
-  }
-  inode.pending = [];
-  inode.seen = Buffer.from(inode.durable);
-  inode.failures = 0;
-}
-
-/** Small writes within the file are made in place. */
-function mutated(content: Buffer, mutation: Mutation): Buffer {
-  if ("length" in mutation) return Buffer.concat([content.subarray(0, mutation.length)], mutation.length);
-  const { at, data } = mutation;
-  const result = at + data.length > content.length ? Buffer.concat([content], at + data.length) : content;
-  data.copy(result, at);
-  return result;
-}
-
-function change(directory: Directory, nameChange: NameChange): void {
-  applyName(directory.seen, nameChange);
-  directory.pending.push(nameChange);
-}
-
-function applyName(entries: Entries, nameChange: NameChange): void {
-  if (nameChange.type === "unlink") entries.delete(nameChange.name);
-  else if (nameChange.type === "link") entries.set(nameChange.name, nameChange.node);
-  else {
-    if (entries.get(nameChange.from) === nameChange.node) entries.delete(nameChange.from);
-    entries.set(nameChange.to, nameChange.node);
-  }
 }
 
 /** Where in src/lib/journal the sync is asked for that this is called in. */
@@ -435,15 +239,6 @@ function placeInJournal(): string {
     if (file !== "meter.ts") return `${file}:${line}`;
   }
   throw new Error(`no part of the journal asked for this sync:\n${stack}`);
-}
-
-function error(code: string, path: string): Error {
-  const limit = Error.stackTraceLimit;
-  // Most of these are expected, and their stacks cost more than all the rest.
-  Error.stackTraceLimit = 0;
-  const made = Object.assign(new Error(`${code}: ${path}`), { code });
-  Error.stackTraceLimit = limit;
-  return made;
 }
 
 function forever(): Promise<never> {

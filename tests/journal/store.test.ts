@@ -10,7 +10,8 @@ import { openStore, type Store, type StoreProblem } from "../../src/lib/journal/
 import { toEntry } from "../../src/lib/reservations/entry.ts";
 import { Ledger } from "../../src/lib/reservations/ledger.ts";
 import { seededRandom } from "../random.ts";
-import { type Fault, SimDisk, SimStorage } from "./sim_disk.ts";
+import { type Fault, SimDisk } from "./sim_disk.ts";
+import { SimStorage } from "./sim_storage.ts";
 import { add, del, expectNoDoubles, POOLS, SILENT, SMALL_SIZES, STORE_FILE, settled, textOf } from "./story.ts";
 
 const random = seededRandom("store");

@@ -10,7 +10,8 @@ import type { Ledger } from "../../src/lib/reservations/ledger.ts";
 import { type NodePool, poolOnNode } from "../../src/lib/reservations/pool.ts";
 import type { LedgerSnapshot, Reservation } from "../../src/lib/reservations/reservation.ts";
 import type { Random } from "../random.ts";
-import { type Asked, type Fault, SimDisk, type SimOptions, SimStorage } from "./sim_disk.ts";
+import { type Asked, type Fault, SimDisk, type SimOptions } from "./sim_disk.ts";
+import { SimStorage } from "./sim_storage.ts";
 
 /** Where the daemons keep their store: the directory is made by the first of them. */
 export const STORE_FILE = "/var/nv-ipam/store";
