@@ -1,113 +1,23 @@
-/** `nv-ipam inspect` and `kubectl nvipam` against a real API server with pools, nodes and pods. */
-import { copyFileSync, mkdirSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+/** `nv-ipam inspect` against a real API server with pools, nodes and pods; kubectl.test.ts has it as a plugin of kubectl. */
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import type { Resource } from "../../src/lib/kube/object.ts";
-import { need } from "../_need.ts";
 import { schemaErrors } from "../inspect/_schema.ts";
 import { EXECUTABLE } from "../plugin.ts";
-import { type Outcome, runProgram } from "../program.ts";
-import { ControllerProcess } from "./_controller.ts";
+import { runProgram } from "../program.ts";
 import { NodeDaemon } from "./_node.ts";
-import { installCrds, installOriginalCrds, type Json, must, Pools, startWith, until } from "./_pools.ts";
+import { installOriginalCrds, type Json, must, Pools, until } from "./_pools.ts";
+import { PODS, Shop } from "./_shop.ts";
 
-const KUBECTL = need("kubectl");
-const PODS: Resource = { group: "", version: "v1", plural: "pods" };
-const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
-const NETWORKS: Resource = { group: "k8s.cni.cncf.io", version: "v1", plural: "network-attachment-definitions" };
 const EVENTS: Resource = { group: "", version: "v1", plural: "events" };
 
-const { server, client } = await startWith(installCrds, { users: [{ token: "nobody-token", user: "nobody" }] });
-const pools = new Pools(client, "kube-system");
+const shop = await Shop.open();
 const test = suite("inspect in a cluster");
-test.after(() => server.remove());
-
-function inspect(...args: readonly string[]): Promise<Outcome> {
-  return runProgram(EXECUTABLE, ["inspect", ...args, `--kubeconfig=${server.kubeconfig}`]);
-}
-
-/** The document, which keeps the schema. */
-async function document(...args: readonly string[]): Promise<Record<string, Json> & { items: readonly Json[] }> {
-  const { stdout, stderr } = await inspect(...args, "-o", "json");
-  assert.is(stderr, "");
-  const read = JSON.parse(stdout);
-  assert.is(schemaErrors(read), "");
-  assert.equal(read.source, { type: "cluster", place: server.url, node: "" });
-  return read;
-}
-
-async function addPod(
-  name: string,
-  node: string,
-  addresses: readonly string[],
-  networks: string,
-  shown = "shop/net-a",
-): Promise<string> {
-  const status = [
-    { name: "kindnet", interface: "eth0", default: true, ips: ["10.244.0.9"] },
-    { name: shown, interface: "net1", ips: addresses },
-  ];
-  const annotations = {
-    "k8s.v1.cni.cncf.io/networks": networks,
-    ...(addresses.length > 0 && { "k8s.v1.cni.cncf.io/network-status": JSON.stringify(status) }),
-  };
-  const spec = { ...(node !== "" && { nodeName: node }), containers: [{ name: "c", image: "x" }] };
-  const pod = { apiVersion: "v1", kind: "Pod", metadata: { name, annotations }, spec };
-  return must(await client.create(PODS, "shop", pod)).metadata.uid ?? "";
-}
-
-/** Multus' CRD, as far as API servers look at it. */
-async function installNetworks(): Promise<void> {
-  const names = {
-    kind: "NetworkAttachmentDefinition",
-    plural: NETWORKS.plural,
-    singular: "network-attachment-definition",
-  };
-  const openAPIV3Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-  const versions = [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema } }];
-  const metadata = { name: `${NETWORKS.plural}.${NETWORKS.group}` };
-  const spec = { group: NETWORKS.group, scope: "Namespaced", names, versions };
-  const crd = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata, spec };
-  must(await client.create(CRDS, undefined, crd));
-  await until(async () => (await client.list(NETWORKS)).ok, "NetworkAttachmentDefinitions are served");
-}
-
-async function addNetwork(name: string, ipam: Json): Promise<void> {
-  const config = JSON.stringify({ cniVersion: "1.0.0", name, type: "macvlan", ipam });
-  const metadata = { name };
-  const object = { apiVersion: "k8s.cni.cncf.io/v1", kind: "NetworkAttachmentDefinition", metadata, spec: { config } };
-  must(await client.create(NETWORKS, "shop", object));
-}
-
-test.before(async () => {
-  await Pools.inNewNamespace(client, "shop");
-  for (const node of ["a", "b", "c"]) await pools.addNode(node);
-  must(
-    await pools.create("IPPool", "pool1", {
-      subnet: "10.0.0.0/24",
-      perNodeBlockSize: 8,
-      gateway: "10.0.0.1",
-      exclusions: [{ startIP: "10.0.0.3", endIP: "10.0.0.4" }],
-      nodeSelector: {
-        nodeSelectorTerms: [{ matchFields: [{ key: "metadata.name", operator: "NotIn", values: ["c"] }] }],
-      },
-    }),
-  );
-  must(await pools.create("CIDRPool", "routed", { cidr: "10.20.0.0/16", perNodeNetworkPrefix: 24, gatewayIndex: 1 }));
-  const controller = await ControllerProcess.start({ kubeconfig: server.kubeconfig, namespace: "kube-system" });
-  await pools.untilBlocks("IPPool", "pool1", ["a 10.0.0.1-10.0.0.8", "b 10.0.0.9-10.0.0.16"]);
-  await pools.untilBlocks("CIDRPool", "routed", ["a 10.20.0.0/24", "b 10.20.1.0/24", "c 10.20.2.0/24"]);
-  await controller.kill();
-  await installNetworks();
-  await addNetwork("net-a", { type: "nv-ipam", poolName: "pool1" });
-  await addNetwork("net-b", { type: "host-local", subnet: "10.0.0.0/24" });
-  await addNetwork("net-c", { type: "nv-ipam", poolName: "pool2" });
-  await addPod("web", "a", ["10.0.0.2"], "net-a");
-});
+test.after(() => shop.remove());
+const { server, client, pools } = shop;
 
 test("pools are shown with their blocks, and what pods use of them", async () => {
-  const { items } = await document("pools");
+  const { items } = await shop.document("pools");
   assert.equal(
     items.map(({ pool, poolKind, blocks, addresses, problem }) => ({ pool, poolKind, blocks, addresses, problem })),
     [
@@ -127,14 +37,14 @@ test("pools are shown with their blocks, and what pods use of them", async () =>
       },
     ],
   );
-  const { stdout, stderr } = await inspect("pools");
+  const { stdout, stderr } = await shop.inspect("pools");
   assert.is(stderr, `nv-ipam inspect: read from the API server ${server.url}\n`);
   assert.match(stdout, /\nIPPool +pool1 +10\.0\.0\.0\/24 +10\.0\.0\.1 +2\/31 +1 +12 +-\n/);
 });
 
 test("a node is shown with its block of each pool, or why it has none", async () => {
   const blocks = async (node: string) => {
-    const { pools: items } = (await document("node", node)) as unknown as { pools: readonly Json[] };
+    const { pools: items } = (await shop.document("node", node)) as unknown as { pools: readonly Json[] };
     return items.map(({ pool, block, problem }) => [pool, (block as Json | null)?.startIP, problem]);
   };
   assert.equal(await blocks("a"), [
@@ -145,7 +55,7 @@ test("a node is shown with its block of each pool, or why it has none", async ()
     ["pool1", undefined, "its nodeSelector does not choose c"],
     ["routed", "10.20.2.0", ""],
   ]);
-  const none = await inspect("node", "z");
+  const none = await shop.inspect("node", "z");
   assert.equal([none.exit, none.stdout, none.stderr], [1, "", "nv-ipam inspect: there is no node z\n"]);
 });
 
@@ -161,7 +71,7 @@ const addresses: readonly [address: string, summary: RegExp][] = [
   ["192.0.2.1", /^192\.0\.2\.1: in no pool; nobody has it$/],
 ];
 for (const [address, summary] of addresses) {
-  test(`${address} is told`, async () => assert.match(String((await document("ip", address)).summary), summary));
+  test(`${address} is told`, async () => assert.match(String((await shop.document("ip", address)).summary), summary));
 }
 
 interface Interface extends Json {
@@ -169,7 +79,7 @@ interface Interface extends Json {
 }
 
 async function interfacesOf(name: string): Promise<readonly Interface[]> {
-  return (await document("pod", `shop/${name}`)).interfaces as unknown as readonly Interface[];
+  return (await shop.document("pod", `shop/${name}`)).interfaces as unknown as readonly Interface[];
 }
 
 test("a pod that runs is shown with its pool, address and block", async () => {
@@ -188,7 +98,7 @@ test("a pod that does not start is shown with the reason for each interface", as
     { name: "net-a", "cni-args": { poolNames: ["routed"] } },
     { name: "net-a", "cni-args": { poolNames: ["pool1", "routed"], poolType: "cidrpool" } },
   ];
-  const uid = await addPod("waits", "c", [], JSON.stringify(networks));
+  const uid = await shop.addPod("waits", "c", [], JSON.stringify(networks));
   const involvedObject = { kind: "Pod", namespace: "shop", name: "waits", uid };
   const event = { metadata: { name: "waits.1" }, involvedObject, type: "Warning", reason: "FailedCreatePodSandBox" };
   const said = { message: "plugin type=nv-ipam failed", count: 7, lastTimestamp: "2026-11-22T08:00:00Z" };
@@ -205,10 +115,10 @@ test("a pod that does not start is shown with the reason for each interface", as
     ["there is no IPPool routed, but CIDRPool/routed: set poolType"],
     ["there is no CIDRPool pool1, but IPPool/pool1: set poolType", "no address yet"],
   ]);
-  const { events, problems } = await document("pod", "waits", "-n", "shop");
+  const { events, problems } = await shop.document("pod", "waits", "-n", "shop");
   const { lastTimestamp: lastSeen, ...rest } = said;
   assert.equal([events, problems], [[{ reason: event.reason, ...rest, lastSeen }], []]);
-  const table = await inspect("pod", "shop/waits");
+  const table = await shop.inspect("pod", "shop/waits");
   assert.match(table.stdout, /^Pod shop\/waits on c: Pending\n/);
   assert.match(
     table.stdout,
@@ -217,29 +127,30 @@ test("a pod that does not start is shown with the reason for each interface", as
 });
 
 test("a pod on a node whose block is full, or whose daemon is not ready, is told why it waits", async () => {
-  for (const last of [9, 10, 11, 12, 13, 14, 15, 16]) await addPod(`full-${last}`, "b", [`10.0.0.${last}`], "net-a");
-  await addPod("too-many", "b", [], "net-a");
+  for (const last of [9, 10, 11, 12, 13, 14, 15, 16])
+    await shop.addPod(`full-${last}`, "b", [`10.0.0.${last}`], "net-a");
+  await shop.addPod("too-many", "b", [], "net-a");
   const [net1] = await interfacesOf("too-many");
   assert.is(net1?.pools[0]?.problem, "no free address in b's block: all usable ones are shown by pods");
   const labels = { app: "nvidia-k8s-ipam", name: "nv-ipam-node" };
   const spec = { nodeName: "a", containers: [{ name: "c", image: "x" }] };
   const metadata = { name: "nv-ipam-node-ds-1", labels };
   must(await client.create(PODS, "kube-system", { apiVersion: "v1", kind: "Pod", metadata, spec }));
-  const { problems } = await document("pod", "shop/too-many");
+  const { problems } = await shop.document("pod", "shop/too-many");
   assert.equal(problems, ["no node daemon is ready on b: no address is given there until it is" as unknown as Json]);
-  const unscheduled = await addPod("unscheduled", "", [], "net-a");
+  const unscheduled = await shop.addPod("unscheduled", "", [], "net-a");
   assert.not.equal(unscheduled, "");
-  const waits = await document("pod", "shop/unscheduled");
+  const waits = await shop.document("pod", "shop/unscheduled");
   assert.equal(waits.problems, ["it is on no node yet: the scheduler has not placed it" as unknown as Json]);
-  const nobody = await inspect("pod", "shop/nobody");
+  const nobody = await shop.inspect("pod", "shop/nobody");
   assert.equal([nobody.exit, nobody.stderr], [1, "nv-ipam inspect: there is no pod shop/nobody\n"]);
 });
 
 test("a check finds a full block, R1 doubles, and blocks that the controller has not dealt, and exits with 1", async () => {
-  await addPod("double", "a", ["10.0.0.9"], "net-a");
-  await addPod("others", "a", ["10.0.0.12"], "net-b", "shop/net-b");
+  await shop.addPod("double", "a", ["10.0.0.9"], "net-a");
+  await shop.addPod("others", "a", ["10.0.0.12"], "net-b", "shop/net-b");
   await pools.addNode("d");
-  const { items } = await document("check");
+  const { items } = await shop.document("check");
   assert.equal(
     items.map(({ severity, reason, pool, node }) => [severity, reason, pool, node].join(" ")),
     [
@@ -251,124 +162,10 @@ test("a check finds a full block, R1 doubles, and blocks that the controller has
       "warning UnknownPool pool2 ",
     ],
   );
-  assert.is((await inspect("check")).exit, 1);
+  assert.is((await shop.inspect("check")).exit, 1);
   const ignored = "--ignore=AddressHeldTwice,NodeWithoutBlock,OutsideBlock";
-  assert.is((await inspect("check", ignored)).exit, 1);
-  assert.is((await inspect("check", ignored, "--fail-on=error")).exit, 0);
-});
-
-/** kubectl finds its plugins by their names on PATH. */
-function kubectl(...args: readonly string[]): Promise<Outcome> {
-  const bin = join(server.directory, "bin");
-  mkdirSync(bin, { recursive: true });
-  try {
-    symlinkSync(EXECUTABLE, join(bin, "kubectl-nvipam"));
-  } catch {
-    // It is there since the call before.
-  }
-  const env = { PATH: `${bin}:${process.env.PATH}`, KUBECONFIG: server.kubeconfig, HOME: server.directory };
-  return runProgram(KUBECTL, args, { env });
-}
-
-test("kubectl nvipam shows the same", async () => {
-  const listed = await kubectl("plugin", "list");
-  assert.match(listed.stdout, /\/kubectl-nvipam\n/);
-  assert.not.match(listed.stderr, "warning");
-  const shown = await kubectl("nvipam", "pools", "-o", "json");
-  assert.equal(JSON.parse(shown.stdout), await document("pools"));
-  const pod = await kubectl("nvipam", "pod", "web", "--namespace", "shop");
-  assert.match(pod.stdout, /^Pod shop\/web on a: Pending\n/);
-  assert.is((await kubectl("nvipam", "check")).exit, 1);
-  const config = join(server.directory, "context.kubeconfig");
-  copyFileSync(server.kubeconfig, config);
-  await kubectl("config", `--kubeconfig=${config}`, "set-context", "--current", "--namespace=shop");
-  const usual = await kubectl("nvipam", "pod", "web", `--kubeconfig=${config}`);
-  assert.match(usual.stdout, /^Pod shop\/web on a: Pending\n/);
-  const context = await kubectl("nvipam", "pools", "--context=none");
-  assert.equal([context.exit, context.stdout], [1, ""]);
-  assert.match(context.stderr, /^kubectl nvipam: .* has no context "none": it has /);
-  const help = await kubectl("nvipam", "--help");
-  assert.match(help.stdout, /\n {2}kubectl nvipam \[what\] \[name\] \[flags\]\n/);
-});
-
-test("the original's debugging commands show what they always showed", async () => {
-  const blocks = '{range .items[*]}{.metadata.name}{"\\n"} {range .status.allocations[*]}{"\\t"}{.nodeName} => ';
-  const end = '{"\\n"}{end}{"\\n"}{end}';
-  const ip = await kubectl(
-    ...["get", "ippools.nv-ipam.nvidia.com", "-A", "-o"],
-    `jsonpath=${blocks}Start IP: {.startIP} End IP: {.endIP}${end}`,
-  );
-  assert.is(
-    ip.stdout,
-    "pool1\n \ta => Start IP: 10.0.0.1 End IP: 10.0.0.8\n\tb => Start IP: 10.0.0.9 End IP: 10.0.0.16\n\n",
-  );
-  const cidr = await kubectl(
-    ...["get", "cidrpools.nv-ipam.nvidia.com", "-A", "-o"],
-    `jsonpath=${blocks}Prefix: {.prefix} Gateway: {.gateway}${end}`,
-  );
-  const [, first] = cidr.stdout.split("\n");
-  assert.is(first, " \ta => Prefix: 10.20.0.0/24 Gateway: 10.20.0.1");
-  const columns =
-    "NAME:metadata.name,NODE:spec.nodeName,NETWORK-STATUS:metadata.annotations.k8s\\.v1\\.cni\\.cncf\\.io/network-status";
-  const status = await kubectl("get", "pods", "-n", "shop", `-o=custom-columns=${columns}`);
-  assert.match(status.stdout, /\nweb +a +\[.*"10\.0\.0\.2".*\]\n/);
-});
-
-test("a user who may not see pods and nodes is told what is not known", async () => {
-  await kubectl(
-    "create",
-    "clusterrole",
-    "pool-viewer",
-    "--verb=list",
-    "--resource=ippools.nv-ipam.nvidia.com,cidrpools.nv-ipam.nvidia.com",
-  );
-  await kubectl("create", "clusterrolebinding", "pool-viewer", "--clusterrole=pool-viewer", "--user=nobody");
-  const config = join(server.directory, "nobody.kubeconfig");
-  await kubectl(
-    "config",
-    `--kubeconfig=${config}`,
-    "set-cluster",
-    "c",
-    `--server=${server.url}`,
-    `--certificate-authority=${server.caFile}`,
-  );
-  await kubectl("config", `--kubeconfig=${config}`, "set-credentials", "u", "--token=nobody-token");
-  await kubectl("config", `--kubeconfig=${config}`, "set-context", "x", "--cluster=c", "--user=u");
-  const shown = await runProgram(EXECUTABLE, [
-    "inspect",
-    "pools",
-    "-o",
-    "json",
-    `--kubeconfig=${config}`,
-    "--context=x",
-  ]);
-  const { notes, items } = JSON.parse(shown.stdout);
-  assert.equal(notes, [
-    "nodes may not be listed: which blocks are missing, or of nodes that are gone, is not known",
-    "pods may not be listed: which addresses are in use is not known",
-  ]);
-  assert.equal(items[0].addresses, { total: "16", excluded: "3", used: "", free: "" });
-});
-
-test("a user who may see the pools of one namespace only sees them where they usually are", async () => {
-  const config = join(server.directory, "nobody.kubeconfig");
-  await kubectl("delete", "clusterrolebinding", "pool-viewer");
-  const show = () =>
-    runProgram(EXECUTABLE, ["inspect", "pools", "-o", "json", `--kubeconfig=${config}`, "--context=x"]);
-  const none = await show();
-  assert.equal([none.exit, none.stdout], [1, ""]);
-  assert.match(none.stderr, /is forbidden: .*; name the pools' namespace with --ippools-namespace\n$/);
-  await kubectl(
-    "create",
-    "rolebinding",
-    "pool-viewer",
-    "--clusterrole=pool-viewer",
-    "--user=nobody",
-    "-n",
-    "kube-system",
-  );
-  await until(async () => (await show()).exit === 0, "the right counts");
-  assert.is(JSON.parse((await show()).stdout).items.length, 2);
+  assert.is((await shop.inspect("check", ignored)).exit, 1);
+  assert.is((await shop.inspect("check", ignored, "--fail-on=error")).exit, 0);
 });
 
 test("R2 R3 on a node the daemon tells its pods: what is not reserved is found", async () => {
@@ -406,11 +203,11 @@ function statusPatch(address: string): Json {
 
 test("a pool in a namespace that no controller looks at hides no other, and is told", async () => {
   await new Pools(client, "shop").create("IPPool", "other", { subnet: "10.5.0.0/24", perNodeBlockSize: 8 });
-  const { exit, stdout, stderr } = await inspect("pools");
+  const { exit, stdout, stderr } = await shop.inspect("pools");
   assert.is(exit, 0, stderr);
   assert.not.match(stdout, "other");
   assert.match(stderr, /IPPool other of namespace shop is not served: .*; make it in kube-system\n/);
-  const { items } = await document("pools", "--ippools-namespace=shop");
+  const { items } = await shop.document("pools", "--ippools-namespace=shop");
   assert.equal(
     items.map(({ pool }) => pool),
     ["other"],
@@ -430,12 +227,12 @@ test("before a migration: what the original left is looked at under its own CRDs
   must(await pools.create("IPPool", "wide", { subnet: "10.0.0.0/16", perNodeBlockSize: 8 }));
   const versions = async () => [...(await pools.all())].map(([key, { metadata }]) => [key, metadata.resourceVersion]);
   const before = await versions();
-  const { items } = await document("migration");
+  const { items } = await shop.document("migration");
   const found = items.map(({ severity, reason, pool }) => [severity, reason, pool].join(" "));
   for (const expected of ["error InvalidSpec bad", "error OverlappingPools pool1", "warning WrittenOtherwise typo"]) {
     assert.ok(found.includes(expected), `${expected} is among ${found.join(", ")}`);
   }
-  assert.is((await inspect("migration")).exit, 1);
+  assert.is((await shop.inspect("migration")).exit, 1);
   assert.equal(await versions(), before);
 });
 
