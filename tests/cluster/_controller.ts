@@ -92,6 +92,11 @@ export class ControllerProcess {
     return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(" ") + 1));
   }
 
+  /** Whether it holds the Lease and works. */
+  async leads(): Promise<boolean> {
+    return (await this.metric("nvipam_leader")) === 1;
+  }
+
   /** Ends it. @returns its exit status, and the milliseconds that it took. */
   async stop(): Promise<{ readonly status: number | NodeJS.Signals; readonly ms: number }> {
     const began = performance.now();

@@ -4,18 +4,16 @@ import { join } from "node:path";
 import * as assert from "uvu/assert";
 import type { KubeClient } from "../../src/lib/kube/client.ts";
 import type { Resource } from "../../src/lib/kube/object.ts";
-import { need } from "../_need.ts";
 import { schemaErrors } from "../inspect/_schema.ts";
 import { EXECUTABLE } from "../plugin.ts";
 import { type Outcome, runProgram } from "../program.ts";
 import type { ApiServer } from "./_api_server.ts";
 import { ControllerProcess } from "./_controller.ts";
-import { installCrds, type Json, must, Pools, startWith, until } from "./_pools.ts";
+import { KUBECTL } from "./_kubectl.ts";
+import { addNetwork, installNetworks } from "./_network_definitions.ts";
+import { installCrds, type Json, must, Pools, startWith } from "./_pools.ts";
 
-const KUBECTL = need("kubectl");
 export const PODS: Resource = { group: "", version: "v1", plural: "pods" };
-const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
-const NETWORKS: Resource = { group: "k8s.cni.cncf.io", version: "v1", plural: "network-attachment-definitions" };
 
 /** Its pools are in kube-system, its pods in the namespace shop, its nodes a, b and c; the user nobody has no rights. */
 export class Shop {
@@ -112,39 +110,14 @@ export class Shop {
       await controller.kill();
     }
     await installNetworks(client);
-    await addNetwork(client, "net-a", { type: "nv-ipam", poolName: "pool1" });
-    await addNetwork(client, "net-b", { type: "host-local", subnet: "10.0.0.0/24" });
-    await addNetwork(client, "net-c", { type: "nv-ipam", poolName: "pool2" });
+    const addIpam = (name: string, ipam: Json) =>
+      addNetwork(client, "shop", name, { cniVersion: "1.0.0", name, type: "macvlan", ipam });
+    await addIpam("net-a", { type: "nv-ipam", poolName: "pool1" });
+    await addIpam("net-b", { type: "host-local", subnet: "10.0.0.0/24" });
+    await addIpam("net-c", { type: "nv-ipam", poolName: "pool2" });
     await this.addPod("web", "a", ["10.0.0.2"], "net-a");
     const bin = join(server.directory, "bin");
     mkdirSync(bin);
     symlinkSync(EXECUTABLE, join(bin, "kubectl-nvipam"));
   }
-}
-
-/** Multus' CRD, as far as API servers look at it. */
-async function installNetworks(client: KubeClient): Promise<void> {
-  const names = {
-    kind: "NetworkAttachmentDefinition",
-    plural: NETWORKS.plural,
-    singular: "network-attachment-definition",
-  };
-  const openAPIV3Schema = { type: "object", "x-kubernetes-preserve-unknown-fields": true };
-  const versions = [{ name: "v1", served: true, storage: true, schema: { openAPIV3Schema } }];
-  const metadata = { name: `${NETWORKS.plural}.${NETWORKS.group}` };
-  const spec = { group: NETWORKS.group, scope: "Namespaced", names, versions };
-  const crd = { apiVersion: "apiextensions.k8s.io/v1", kind: "CustomResourceDefinition", metadata, spec };
-  must(await client.create(CRDS, undefined, crd));
-  await until(async () => (await client.list(NETWORKS)).ok, "NetworkAttachmentDefinitions are served");
-}
-
-async function addNetwork(client: KubeClient, name: string, ipam: Json): Promise<void> {
-  const config = JSON.stringify({ cniVersion: "1.0.0", name, type: "macvlan", ipam });
-  const object = {
-    apiVersion: "k8s.cni.cncf.io/v1",
-    kind: "NetworkAttachmentDefinition",
-    metadata: { name },
-    spec: { config },
-  };
-  must(await client.create(NETWORKS, "shop", object));
 }

@@ -2,7 +2,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import type { ControllerProcess } from "./_controller.ts";
 import { installCrds, must, type Pools, startWith, until } from "./_pools.ts";
 import { scenes } from "./_scene.ts";
 
@@ -17,10 +16,6 @@ const B = "node-b 10.0.0.5-10.0.0.8";
 
 function electing(pools: Pools): readonly string[] {
   return ["--leader-elect", `--leader-elect-namespace=${pools.namespace}`];
-}
-
-async function leads(controller: ControllerProcess): Promise<boolean> {
-  return (await controller.metric("nvipam_leader")) === 1;
 }
 
 scene("writes of others make it plan anew", async ({ pools, start }) => {
@@ -63,23 +58,23 @@ scene("an API server that goes and comes back is followed again", async ({ pools
 scene("SIGTERM ends it cleanly, and the next replica leads at once", async ({ pools, start }) => {
   await pools.addNode("node-a");
   const first = await start(...electing(pools));
-  await until(() => leads(first), "the first leads");
+  await until(() => first.leads(), "the first leads");
   const second = await start(...electing(pools));
   must(await pools.create("IPPool", "pool1", SPEC));
   await pools.untilBlocks("IPPool", "pool1", [A]);
-  assert.is(await leads(second), false);
+  assert.is(await second.leads(), false);
   const stopped = await first.stop();
   assert.is(stopped.status, 0);
   assert.ok(stopped.ms < 10_000, `it took ${stopped.ms} ms`);
   await pools.addNode("node-b");
   await pools.untilBlocks("IPPool", "pool1", [A, B], 10_000);
-  assert.is(await leads(second), true);
+  assert.is(await second.leads(), true);
 });
 
 scene("SIGTERM ends it within ten seconds though the API server has stalled", async ({ pools, start }) => {
   await pools.addNode("node-a");
   const controller = await start(...electing(pools));
-  await until(() => leads(controller), "it leads");
+  await until(() => controller.leads(), "it leads");
   server.signalApi("SIGSTOP");
   try {
     const { status, ms } = await controller.stop();
@@ -94,7 +89,7 @@ scene(
   "R2 after SIGKILL of the leader amid writes the next one takes over, and no block is dealt twice",
   async ({ pools, start }) => {
     const first = await start(...electing(pools));
-    await until(() => leads(first), "the first leads");
+    await until(() => first.leads(), "the first leads");
     const second = await start(...electing(pools));
     const spec = { subnet: "10.0.0.0/16", perNodeBlockSize: 4 };
     for (let index = 0; index < 5; index++) {
@@ -125,7 +120,7 @@ scene(
       undefined,
       40_000,
     );
-    assert.is(await leads(second), true);
+    assert.is(await second.leads(), true);
   },
 );
 

@@ -30,10 +30,6 @@ async function spawnController(): Promise<ControllerProcess> {
   return controller;
 }
 
-async function leads(controller: ControllerProcess): Promise<boolean> {
-  return (await controller.metric("nvipam_leader")) === 1;
-}
-
 test("before the CRDs are there controllers and daemon say so, and wait", async () => {
   await pools.addNode("node-a");
   for (let i = 0; i < 2; i++) await spawnController();
@@ -98,7 +94,7 @@ test("after it one controller leads, blocks are dealt, and the daemon serves aga
     "10.0.0.3",
   ]);
   for (const controller of controllers) await controller.untilReady();
-  const lead = await Promise.all(controllers.map(leads));
+  const lead = await Promise.all(controllers.map((each) => each.leads()));
   assert.is(lead.filter(Boolean).length, 1);
 });
 

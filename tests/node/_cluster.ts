@@ -5,21 +5,20 @@ import type { PoolItem } from "../../src/lib/inspect/report.ts";
 import type { KubeClient } from "../../src/lib/kube/client.ts";
 import type { KubeObject, Resource } from "../../src/lib/kube/object.ts";
 import { ADMIN_TOKEN, ApiServer } from "../cluster/_api_server.ts";
-import { type Kind, must, Pools, untilServed } from "../cluster/_pools.ts";
+import { addNetwork, installNetworks } from "../cluster/_network_definitions.ts";
+import { type Kind, must, Pools } from "../cluster/_pools.ts";
 import { until } from "../cluster/_wait.ts";
 import { cgroupPaths, cgroupPrefix, makeCgroup, removeCgroup } from "./_cgroup.ts";
 import type { Controller } from "./_controller.ts";
 import { Deployment, POOL_NAMESPACE } from "./_deployment.ts";
 import { packImage } from "./_image.ts";
 import { PodInside } from "./_inside.ts";
-import { NETWORK_CRD, NETWORKS } from "./_multus.ts";
 import { BINDS, ClusterNode } from "./_node.ts";
 import { Pods } from "./_pods.ts";
 import { Reaper } from "./_reaper.ts";
 import { settled } from "./_settled.ts";
 import { Switch } from "./_switch.ts";
 
-const CRDS: Resource = { group: "apiextensions.k8s.io", version: "v1", plural: "customresourcedefinitions" };
 const NODES: Resource = { group: "", version: "v1", plural: "nodes" };
 
 export { POOL_NAMESPACE } from "./_deployment.ts";
@@ -138,14 +137,8 @@ export class Cluster {
   }
 
   /** Defines a network that pods can name. */
-  async defineNetwork(name: string, config: unknown): Promise<void> {
-    const object = {
-      apiVersion: `${NETWORKS.group}/${NETWORKS.version}`,
-      kind: "NetworkAttachmentDefinition",
-      metadata: { name },
-      spec: { config: JSON.stringify(config) },
-    };
-    must(await this.client.create(NETWORKS, POD_NAMESPACE, object));
+  defineNetwork(name: string, config: unknown): Promise<void> {
+    return addNetwork(this.client, POD_NAMESPACE, name, config);
   }
 
   /** The network of a pod as it sees it. @throws when the pod has no container. */
@@ -241,9 +234,4 @@ async function layGround(controllerFlags: readonly string[]): Promise<Ground> {
     await reaper.finish();
     throw error;
   }
-}
-
-async function installNetworks(client: KubeClient): Promise<void> {
-  must(await client.create(CRDS, undefined, NETWORK_CRD));
-  await untilServed(client, NETWORKS);
 }

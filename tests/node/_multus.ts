@@ -6,34 +6,6 @@ import type { Machine } from "./_machine.ts";
 
 for (const tool of ["multus", "bridge", "macvlan", "ipvlan", "host-local", "loopback"] as const) need(tool);
 
-/** Where NetworkAttachmentDefinitions are. */
-export const NETWORKS = { group: "k8s.cni.cncf.io", version: "v1", plural: "network-attachment-definitions" } as const;
-
-/** The CRD of NetworkAttachmentDefinitions, as far as anybody here looks at it. */
-export const NETWORK_CRD = {
-  apiVersion: "apiextensions.k8s.io/v1",
-  kind: "CustomResourceDefinition",
-  metadata: { name: `${NETWORKS.plural}.${NETWORKS.group}` },
-  spec: {
-    group: NETWORKS.group,
-    scope: "Namespaced",
-    names: {
-      plural: NETWORKS.plural,
-      singular: "network-attachment-definition",
-      kind: "NetworkAttachmentDefinition",
-      shortNames: ["net-attach-def"],
-    },
-    versions: [
-      {
-        name: NETWORKS.version,
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } },
-      },
-    ],
-  },
-} as const;
-
 /** The pods' first network: it joins those of one node. */
 const DEFAULT_NETWORK = {
   cniVersion: "1.0.0",
